@@ -1,0 +1,91 @@
+/**
+ * Which backend a ring gets.
+ *
+ * @module
+ */
+
+import { show } from "./check.ts";
+import type { Kernel } from "./kernel.ts";
+import { loadLibUring } from "./liburing.ts";
+import { loadSyscall } from "./syscall.ts";
+
+/** A backend by name, or an implementation of {@linkcode Kernel} of one's own. */
+export type Backend = "liburing" | "syscall" | Kernel;
+
+const VARIABLE = "URING_LIBRARY";
+
+let liburing: Kernel | undefined;
+let syscall: Kernel | undefined;
+let preferred: Kernel | undefined;
+
+/**
+ * The backend by that name, loaded at first use: one for each isolate, see libc.ts.
+ *
+ * With no name: liburing where it is installed (or where the environment variable
+ * `URING_LIBRARY` says), else the system calls themselves.
+ *
+ * @throws {Error} if liburing was asked for, by name or by variable, and cannot be loaded.
+ * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
+ */
+export function openKernel(backend?: Backend): Kernel {
+  switch (backend) {
+    case undefined:
+      return preferred ??= openPreferred();
+    case "liburing":
+      return openLibUring();
+    case "syscall":
+      return syscall ??= loadSyscall();
+    default:
+      if (typeof backend === "object" && typeof backend.enter === "function") {
+        return backend;
+      }
+      throw new TypeError(
+        `Ring: backend must be "liburing", "syscall" or a Kernel; got ${
+          show(backend)
+        }.`,
+      );
+  }
+}
+
+function openPreferred(): Kernel {
+  if (libraryPath() !== undefined) return openLibUring();
+  try {
+    return liburing ??= loadLibUring();
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    // Not installed, or older than 2.3: the system calls need neither.
+    return syscall ??= loadSyscall();
+  }
+}
+
+function openLibUring(): Kernel {
+  const path = libraryPath();
+  try {
+    return liburing ??= loadLibUring(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    const where = path === undefined ? "" : ` (${VARIABLE} names ${path})`;
+    throw new Error(
+      `liburing 2.3 or later cannot be loaded${where}. Install it ` +
+        '(apt-get install liburing2), or use { backend: "syscall" }, which needs nothing ' +
+        "installed.",
+      { cause: error },
+    );
+  }
+}
+
+/** A library that could not be loaded, as against one that this program may not load. */
+function isMissing(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof Deno.errors.NotCapable) &&
+    !(error instanceof Deno.errors.PermissionDenied);
+}
+
+function libraryPath(): string | undefined {
+  const permission = Deno.permissions.querySync({
+    name: "env",
+    variable: VARIABLE,
+  });
+  // Without the permission the variable is as good as unset: asking would interrupt everyone.
+  if (permission.state !== "granted") return undefined;
+  return Deno.env.get(VARIABLE) || undefined;
+}

@@ -1,0 +1,12 @@
+/**
+ * The Linux constants beside io_uring's own that its operations take, under their C names, for x86-64
+ * and aarch64: flags of open(2), statx(2), sockets, poll, mmap and so on. errno's numbers are not here:
+ * see `errnoNumber`.
+ *
+ * @module
+ */
+
+export * from "./linux/events.ts";
+export * from "./linux/files.ts";
+export * from "./linux/memory.ts";
+export * from "./linux/sockets.ts";
