@@ -1,0 +1,165 @@
+/**
+ * The completion queue: what the kernel has done, for the program to take.
+ *
+ * @module
+ */
+
+import {
+  IORING_CQ_EVENTFD_DISABLED,
+  IORING_CQE_F_32,
+  IORING_CQE_F_SKIP,
+  IORING_SETUP_CQE32,
+  IORING_SETUP_CQE_MIXED,
+} from "../ffi/abi.ts";
+import type { RingMapping } from "../ffi/kernel.ts";
+import { Cqe } from "./cqe.ts";
+
+/**
+ * The completion queue of a ring. {@linkcode Ring.forEachCqe} is the way to take from it;
+ * this is for looking at it.
+ *
+ * @example
+ * ```ts
+ * import { Ring } from "@uring/uring/ring";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using ring = new Ring(8);
+ * ring.sqe(); // a zeroed entry is a NOP
+ * ring.submitAndWait(1);
+ * assertEquals([ring.cq.entries, ring.cq.ready], [16, 1]);
+ * ```
+ */
+export class CompletionQueue {
+  /** How many completions the queue holds: a power of two. */
+  readonly entries: number;
+  readonly #words: Int32Array<ArrayBuffer>;
+  readonly #head: number;
+  readonly #tail: number;
+  readonly #overflow: number;
+  readonly #flags: number;
+  readonly #mask: number;
+  /** The first entry, in 32-bit words. */
+  readonly #cqes: number;
+  /** log2 of an entry's size in 32-bit words: 2, or 3 for entries of 32 bytes. */
+  readonly #shift: number;
+  readonly #mixed: boolean;
+  readonly #cqe: Cqe;
+  /** The next completion to take: the kernel's head is moved up to it after a round. */
+  #next: number;
+  #visiting = false;
+
+  /** Lays a queue over a ring's memory. Internal: a {@linkcode Ring} makes its own. */
+  constructor(mapping: RingMapping) {
+    const { cq, flags } = mapping;
+    const wide = (flags & IORING_SETUP_CQE32) !== 0;
+    this.entries = mapping.cqEntries;
+    this.#words = new Int32Array(cq.buffer, 0, cq.buffer.byteLength >> 2);
+    this.#head = cq.head >> 2;
+    this.#tail = cq.tail >> 2;
+    this.#overflow = cq.overflow >> 2;
+    this.#flags = cq.flags >> 2;
+    this.#mask = mapping.cqEntries - 1;
+    this.#cqes = cq.cqes >> 2;
+    this.#shift = wide ? 3 : 2;
+    this.#mixed = (flags & IORING_SETUP_CQE_MIXED) !== 0;
+    this.#cqe = new Cqe(cq.buffer, 0, wide ? 32 : 16);
+    this.#next = Atomics.load(this.#words, this.#head);
+  }
+
+  /** Whether a visit of {@linkcode drain} is under way. Internal. */
+  get visiting(): boolean {
+    return this.#visiting;
+  }
+
+  /**
+   * Whether `count` completions are there. A plain read, for directly after a call that the
+   * compiler cannot see into: one that comes out too low costs a second look. Internal.
+   */
+  has(count: number): boolean {
+    return (((this.#words[this.#tail] as number) - this.#next) | 0) >= count;
+  }
+
+  /**
+   * Visits every completion that is there, then moves the head once. Internal:
+   * {@linkcode Ring.forEachCqe} calls it.
+   */
+  drain(visit: (cqe: Cqe) => void): number {
+    if (this.#visiting) {
+      throw new Error(
+        "Ring.forEachCqe was called from within a visit. Return from the visit first.",
+      );
+    }
+    const tail = Atomics.load(this.#words, this.#tail);
+    if (tail === this.#next) return 0;
+    this.#visiting = true;
+    try {
+      return this.#mixed
+        ? this.#visitMixed(tail, visit)
+        : this.#visit(tail, visit);
+    } finally {
+      this.#visiting = false;
+      // Release: what lies behind the head the kernel may overwrite.
+      Atomics.store(this.#words, this.#head, this.#next);
+    }
+  }
+
+  #visit(tail: number, visit: (cqe: Cqe) => void): number {
+    const cqe = this.#cqe;
+    const mask = this.#mask;
+    const shift = this.#shift;
+    const cqes = this.#cqes;
+    const first = this.#next;
+    let next = first;
+    while (next !== tail) {
+      cqe.base = cqes + ((next & mask) << shift);
+      next = (next + 1) | 0;
+      // Before the visit: what a visit that throws has seen is taken.
+      this.#next = next;
+      visit(cqe);
+    }
+    return (next - first) | 0;
+  }
+
+  /** In a mixed ring a completion takes one slot or two, and a slot may be padding. */
+  #visitMixed(tail: number, visit: (cqe: Cqe) => void): number {
+    const cqe = this.#cqe;
+    let visited = 0;
+    while (this.#next !== tail) {
+      cqe.base = this.#cqes + ((this.#next & this.#mask) << 2);
+      const flags = cqe.flags;
+      const wide = (flags & IORING_CQE_F_32) !== 0;
+      cqe.byteLength = wide ? 32 : 16;
+      this.#next = (this.#next + (wide ? 2 : 1)) | 0;
+      if ((flags & IORING_CQE_F_SKIP) !== 0) continue;
+      visited++;
+      visit(cqe);
+    }
+    return visited;
+  }
+
+  /** How many completions are there to take (in a mixed ring: slots, of which one may take two). */
+  get ready(): number {
+    return (Atomics.load(this.#words, this.#tail) - this.#next) | 0;
+  }
+
+  /**
+   * How many completions did not fit the queue, since the ring was made. They are not lost:
+   * since Linux 5.5 the kernel keeps them and hands them on when there is room.
+   */
+  get overflow(): number {
+    return Atomics.load(this.#words, this.#overflow) >>> 0;
+  }
+
+  /** Whether the registered eventfd is rung for completions. True at first. */
+  get eventfdEnabled(): boolean {
+    const flags = Atomics.load(this.#words, this.#flags);
+    return (flags & IORING_CQ_EVENTFD_DISABLED) === 0;
+  }
+  set eventfdEnabled(enabled: boolean) {
+    Atomics.store(
+      this.#words,
+      this.#flags,
+      enabled ? 0 : IORING_CQ_EVENTFD_DISABLED,
+    );
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * What to do about an errno of io_uring_enter(2) or io_uring_register(2).
+ *
+ * @module
+ */
+
+import { errnoName } from "../ffi/errno.ts";
+
+const hints: Readonly<Record<string, string>> = {
+  EBADFD:
+    "The ring is disabled (IORING_SETUP_R_DISABLED): call ring.enable(); or enabled " +
+    "already, where only a disabled one will do.",
+  EEXIST:
+    "The ring belongs to the thread that made it (IORING_SETUP_SINGLE_ISSUER), or what is " +
+    "to be registered is registered already.",
+  EBADR:
+    "The kernel had no memory for completions and dropped some: keep fewer in flight.",
+  EOWNERDEAD: "The kernel's SQPOLL thread is gone.",
+  EACCES: "The ring's restrictions do not allow it.",
+  ENXIO: "The ring is being torn down, or nothing of the kind is registered.",
+};
+
+/** A sentence for errnos that mean something particular to a ring. */
+export function enterHint(errno: number): string | undefined {
+  return hints[errnoName(errno)];
+}
