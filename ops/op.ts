@@ -1,0 +1,150 @@
+/**
+ * Operations as values: how an op encodes itself, what the kernel holds on to meanwhile,
+ * and how its result reads.
+ *
+ * @module
+ */
+
+import { IORING_CQE_F_NOTIF } from "../ffi/abi.ts";
+import { Block } from "../ffi/block.ts";
+import { type SystemError, systemError } from "../ffi/errors.ts";
+import type { View } from "../ffi/memory.ts";
+import type { Sqe } from "../ring/sqe.ts";
+
+/** What a completion tells of an op: a {@linkcode Cqe} is one. */
+export interface Completion {
+  /** The result, or an errno, negated. */
+  readonly res: number;
+  /** `IORING_CQE_F_*`. */
+  readonly flags: number;
+  /** One of the two 64-bit words of a 32-byte completion, see {@linkcode Cqe.bigCqe}. */
+  bigCqe?(index: 0 | 1): bigint;
+}
+
+/**
+ * What must stay alive, and in its place, from the submission to the last completion of an
+ * op: the memory that the kernel was given the address of.
+ */
+export type Held = Block | View | readonly View[] | undefined;
+
+/** What an {@linkcode Op} is made of. */
+export interface OpParts<T, H extends Held> {
+  /** The opcode, `IORING_OP_*`. */
+  opcode: number;
+  /** The opcode's name in lower case, as errors show it: `"openat"`. */
+  name: string;
+  /** Writes everything but `user_data` to a zeroed entry; returns what must stay alive. */
+  encode: (sqe: Sqe) => H;
+  /** Reads the result of a completion that is no error. */
+  decode: (completion: Completion, held: H) => T;
+  /** The path that the op is about, for errors. */
+  path?: string | undefined;
+  /** Whether one submission gives many completions. Default: false. */
+  multishot?: boolean;
+  /** The negated errnos that are no errors: `-ETIME` of a timeout. Default: none. */
+  benign?: number | readonly number[];
+  /** Turns an errno into a sentence that says what to do about it. */
+  hint?: (errno: number) => string | undefined;
+}
+
+/**
+ * An operation: a value, made by a builder like {@linkcode read}, that a ring can run. It is
+ * immutable and may be run any number of times, at the same time too, where its buffers
+ * allow that.
+ *
+ * {@linkcode run} runs one on a {@linkcode Ring} and waits. Whoever drives a ring by hand
+ * calls {@linkcode encode} on a fresh entry, keeps what it returns until the last completion,
+ * and hands both to {@linkcode finish}.
+ *
+ * @typeParam T what the op gives: bytes read, a file descriptor, an object.
+ *
+ * @example
+ * ```ts
+ * import { Ring } from "@uring/uring/ring";
+ * import { nop, run } from "@uring/uring/ops";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using ring = new Ring(4);
+ * assertEquals(run(ring, nop()), 0);
+ * ```
+ */
+export class Op<T> {
+  /** The opcode, `IORING_OP_*`. */
+  readonly opcode: number;
+  /** The opcode's name in lower case: `"openat"`. */
+  readonly name: string;
+  /** Writes everything but `user_data` to a zeroed entry; returns what must stay alive. */
+  readonly encode: (sqe: Sqe) => Held;
+  /** The path that the op is about, if any. */
+  readonly path: string | undefined;
+  /** Whether one submission gives many completions. */
+  readonly multishot: boolean;
+  readonly #decode: (completion: Completion, held: Held) => T;
+  readonly #benign: number | readonly number[];
+  readonly #hint: ((errno: number) => string | undefined) | undefined;
+
+  /** Makes an op of its parts. `H` is what `encode` returns and `decode` gets back. */
+  static of<T, H extends Held>(parts: OpParts<T, H>): Op<T> {
+    // H is private to the two functions: whoever runs the op only carries it across.
+    return new Op<T>(parts as unknown as OpParts<T, Held>);
+  }
+
+  private constructor(parts: OpParts<T, Held>) {
+    this.opcode = parts.opcode;
+    this.name = parts.name;
+    this.encode = parts.encode;
+    this.path = parts.path;
+    this.multishot = parts.multishot === true;
+    this.#decode = parts.decode;
+    this.#benign = parts.benign ?? 0;
+    this.#hint = parts.hint;
+  }
+
+  /** Whether a completion of this op is an error. */
+  failed(completion: Completion): boolean {
+    const { res } = completion;
+    // A zero-copy send's notification reports its usage in the sign bit: no errno.
+    if (res >= 0 || completion.flags & IORING_CQE_F_NOTIF) return false;
+    const benign = this.#benign;
+    return typeof benign === "number" ? res !== benign : !benign.includes(res);
+  }
+
+  /** The error of a completion that failed: names the op, the path, the errno. */
+  error(completion: Completion): SystemError {
+    return this.errorOf(-completion.res);
+  }
+
+  /** The error that this op would give for an errno. */
+  errorOf(errno: number): SystemError {
+    return systemError(errno, this.name, {
+      path: this.path,
+      hint: this.#hint?.(errno),
+    });
+  }
+
+  /**
+   * The result of a completion.
+   *
+   * @param held what {@linkcode encode} returned for this submission.
+   * @throws {SystemError} if the op failed.
+   */
+  finish(completion: Completion, held: Held): T {
+    if (this.failed(completion)) throw this.error(completion);
+    return this.#decode(completion, held);
+  }
+}
+
+/**
+ * Gives back what {@linkcode Op.encode} held, after the op's last completion has been read.
+ */
+export function release(held: Held): void {
+  if (held instanceof Block) held.release();
+}
+
+/** Decodes a result that is a count: bytes, or things done. */
+export function count(completion: Completion): number {
+  return completion.res;
+}
+
+/** Decodes a result that is always 0. */
+export function nothing(_completion: Completion): void {}
