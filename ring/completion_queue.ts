@@ -14,6 +14,9 @@ import {
 import type { RingMapping } from "../ffi/kernel.ts";
 import { Cqe } from "./cqe.ts";
 
+// See submission_queue.ts: fields begin as what they will hold.
+const NO_WORDS = new Int32Array(0);
+
 /**
  * The completion queue of a ring. {@linkcode Ring.forEachCqe} is the way to take from it;
  * this is for looking at it.
@@ -31,22 +34,23 @@ import { Cqe } from "./cqe.ts";
  */
 export class CompletionQueue {
   /** How many completions the queue holds: a power of two. */
-  readonly entries: number;
-  readonly #words: Int32Array<ArrayBuffer>;
-  readonly #head: number;
-  readonly #tail: number;
-  readonly #overflow: number;
-  readonly #flags: number;
-  readonly #mask: number;
+  declare readonly entries: number;
+  #words = NO_WORDS;
+  #head = 0;
+  #tail = 0;
+  #overflow = 0;
+  #flags = 0;
+  #mask = 0;
   /** The first entry, in 32-bit words. */
-  readonly #cqes: number;
+  #cqes = 0;
   /** log2 of an entry's size in 32-bit words: 2, or 3 for entries of 32 bytes. */
-  readonly #shift: number;
-  readonly #mixed: boolean;
+  #shift = 0;
+  #mixed = false;
   readonly #cqe: Cqe;
   /** The next completion to take: the kernel's head is moved up to it after a round. */
-  #next: number;
+  #next = 0;
   #visiting = false;
+  #afterwards: (() => void) | null = null;
 
   /** Lays a queue over a ring's memory. Internal: a {@linkcode Ring} makes its own. */
   constructor(mapping: RingMapping) {
@@ -66,9 +70,10 @@ export class CompletionQueue {
     this.#next = Atomics.load(this.#words, this.#head);
   }
 
-  /** Whether a visit of {@linkcode drain} is under way. Internal. */
-  get visiting(): boolean {
-    return this.#visiting;
+  /** Runs `task` now, or when the visits that are under way are over. Internal. */
+  whenIdle(task: () => void): void {
+    if (this.#visiting) this.#afterwards = task;
+    else task();
   }
 
   /**
@@ -100,7 +105,14 @@ export class CompletionQueue {
       this.#visiting = false;
       // Release: what lies behind the head the kernel may overwrite.
       Atomics.store(this.#words, this.#head, this.#next);
+      if (this.#afterwards !== null) this.#runAfterwards();
     }
+  }
+
+  #runAfterwards(): void {
+    const task = this.#afterwards;
+    this.#afterwards = null;
+    task?.();
   }
 
   #visit(tail: number, visit: (cqe: Cqe) => void): number {

@@ -27,11 +27,11 @@ import {
  */
 export class Cqe {
   /** The memory that holds the entry, as 32-bit words. The entry begins at {@linkcode base}. */
-  words: Int32Array<ArrayBufferLike>;
+  declare words: Int32Array<ArrayBufferLike>;
   /** The index in {@linkcode words} of the entry's first word. */
-  base: number;
+  declare base: number;
   /** The entry's size in bytes: 16, or 32 (`IORING_SETUP_CQE32`, or `IORING_CQE_F_32` in a mixed ring). */
-  byteLength: 16 | 32;
+  declare byteLength: 16 | 32;
 
   /**
    * Lays an entry over any memory.

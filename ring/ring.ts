@@ -138,6 +138,15 @@ export class Ring implements Disposable, Registrar {
     return this.#wakeups;
   }
 
+  /**
+   * Whether ops on this ring must use registered files: an SQPOLL ring before Linux 5.11 answers
+   * EBADF to any other descriptor.
+   */
+  get needsFixedFiles(): boolean {
+    return this.#polled &&
+      (this.features & abi.IORING_FEAT_SQPOLL_NONFIXED) === 0;
+  }
+
   /** Whether the ring is closed, or about to be once the current visit returns. */
   get closed(): boolean {
     return this.#state !== "open";
@@ -237,7 +246,7 @@ export class Ring implements Disposable, Registrar {
 
   /** SQPOLL: the tail is published, the kernel's thread takes it from there if it is awake. */
   #submitPolled(fresh: number, count: number): number {
-    if (fresh !== 0 && this.#sq.flags & abi.IORING_SQ_NEED_WAKEUP) {
+    if (fresh !== 0 && this.#sq.needsWakeup) {
       this.#wakeups++;
       this.#enterRetrying(fresh, 0, IORING_ENTER_SQ_WAKEUP);
     }
@@ -329,19 +338,19 @@ export class Ring implements Disposable, Registrar {
    */
   forEachCqe(visit: (cqe: Cqe) => void): number {
     if (this.#state !== "open") this.#refuse();
+    const cq = this.#cq;
+    const visited = cq.drain(visit);
+    // More can only be held back when the queue was found empty or full.
+    if (visited !== 0 && visited < cq.entries) return visited;
+    return visited + this.#drainHeldBack(visit);
+  }
+
+  #drainHeldBack(visit: (cqe: Cqe) => void): number {
     let total = 0;
-    try {
-      let visited = this.#cq.drain(visit);
-      total = visited;
-      // More can only be held back when the queue was found empty or full.
-      while (!this.closed && (visited === 0 || visited >= this.#cq.entries)) {
-        if (!this.#fetchEvents()) break;
-        visited = this.#cq.drain(visit);
-        if (visited === 0) break;
-        total += visited;
-      }
-    } finally {
-      this.#closeIfAsked();
+    while (!this.closed && this.#fetchEvents()) {
+      const visited = this.#cq.drain(visit);
+      total += visited;
+      if (visited < this.#cq.entries) break;
     }
     return total;
   }
@@ -376,7 +385,7 @@ export class Ring implements Disposable, Registrar {
   }
 
   #wakeFlag(): number {
-    const asleep = (this.#sq.flags & abi.IORING_SQ_NEED_WAKEUP) !== 0;
+    const asleep = this.#sq.needsWakeup;
     if (asleep) this.#wakeups++;
     return asleep ? IORING_ENTER_SQ_WAKEUP : 0;
   }
@@ -470,15 +479,9 @@ export class Ring implements Disposable, Registrar {
    */
   close(): void {
     if (this.#state === "closed") return;
-    if (this.#cq.visiting) {
-      this.#state = "closing";
-      return;
-    }
-    this.#close();
-  }
-
-  #closeIfAsked(): void {
-    if (this.#state === "closing") this.#close();
+    if (this.#state === "closing") return;
+    this.#state = "closing";
+    this.#cq.whenIdle(() => this.#close());
   }
 
   #close(): void {

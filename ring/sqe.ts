@@ -6,6 +6,12 @@
 
 import { check64, notInteger } from "../ffi/check.ts";
 
+/** What takes the high half of a 64-bit integer down to where the low half was: exact. */
+const HIGH_HALF = 2 ** -32;
+
+/** An index in this range cannot overflow when it is added to, so V8 need not check each time. */
+const IN_RANGE = 0x0fff_ffff;
+
 /**
  * One submission queue entry, laid over memory. An `Sqe` is a flyweight: a ring has one,
  * which {@linkcode Ring.sqe} moves from entry to entry; what it was moved away from is not
@@ -33,11 +39,11 @@ import { check64, notInteger } from "../ffi/check.ts";
  */
 export class Sqe {
   /** The memory that holds the entry, as 32-bit words. The entry begins at {@linkcode base}. */
-  words: Int32Array<ArrayBufferLike>;
+  declare words: Int32Array<ArrayBufferLike>;
   /** The index in {@linkcode words} of the entry's first word. */
-  base: number;
+  declare base: number;
   /** The entry's size in bytes: 64, or 128 (`IORING_SETUP_SQE128`). */
-  readonly byteLength: 64 | 128;
+  declare readonly byteLength: 64 | 128;
 
   /**
    * Lays an entry over any memory.
@@ -165,7 +171,8 @@ export class Sqe {
     if ((value >>> 0) !== value) {
       throw notInteger("sqe.tag", value, 0, 0xffff_ffff);
     }
-    const { words, base } = this;
+    const { words } = this;
+    const base = this.base & IN_RANGE;
     words[base + 8] = value;
     words[base + 9] = 0;
   }
@@ -240,6 +247,32 @@ export class Sqe {
     len: number,
     off: number | bigint,
   ): void {
+    if (
+      (opcode & 0xff) !== opcode || (fd | 0) !== fd || (len >>> 0) !== len ||
+      !Number.isSafeInteger(addr) || !Number.isSafeInteger(off)
+    ) {
+      this.#prepWide(opcode, fd, addr, len, off);
+      return;
+    }
+    const { words } = this;
+    const base = this.base & IN_RANGE;
+    words[base + 1] = fd;
+    words[base + 2] = off as number;
+    words[base + 3] = Math.floor((off as number) * HIGH_HALF);
+    words[base + 4] = addr as number;
+    words[base + 5] = Math.floor((addr as number) * HIGH_HALF);
+    words[base + 6] = len;
+    words[base] = ((words[base] as number) & ~0xff) | opcode;
+  }
+
+  /** {@linkcode prep} for bigints, and for what is wrong. */
+  #prepWide(
+    opcode: number,
+    fd: number,
+    addr: number | bigint,
+    len: number,
+    off: number | bigint,
+  ): void {
     this.fd = fd;
     this.set64(2, off, "sqe.off");
     this.set64(4, addr, "sqe.addr");
@@ -261,7 +294,7 @@ export class Sqe {
     // Two halves from a double cost 1 ns, a BigInt64Array store of BigInt(value) 11.
     if (typeof value === "number" && Number.isSafeInteger(value)) {
       words[base + index] = value;
-      words[base + index + 1] = Math.floor(value / 0x1_0000_0000);
+      words[base + index + 1] = Math.floor(value * HIGH_HALF);
       return;
     }
     const wide = check64(what, value) as bigint;
