@@ -1,0 +1,133 @@
+/**
+ * Runs the tests and the documentation's examples: `deno task test [PART-OF-A-PATH | --FLAG]...`
+ *
+ * Arguments choose files by a part of their path; flags go to `deno test` (`--filter=NAME`). Each
+ * test file has a process of its own, one after the other: a crash or a hang loses one file, and
+ * real rings never share limits such as locked memory. The examples run once for each room.
+ *
+ * The last line says how many tests passed, failed and were skipped; a step counts as a test.
+ *
+ * @module
+ */
+import type { TestCase } from "./support/junit.ts";
+import {
+  type Job,
+  type Outcome,
+  run,
+  summary,
+  total,
+} from "./support/suite.ts";
+
+const ROOT = new URL("../", import.meta.url);
+
+/** Folders without documentation that is meant to run. */
+const UNDOCUMENTED = new Set(["tests", "bench", "tools", "node_modules"]);
+
+const SLOW_SECONDS = 1;
+const SLOWEST_SHOWN = 10;
+
+async function* walk(folder: string): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(new URL(folder || "./", ROOT))) {
+    const path = folder + entry.name;
+    if (entry.name.startsWith(".")) continue;
+    if (entry.isDirectory) yield* walk(`${path}/`);
+    else yield path;
+  }
+}
+
+async function filesUnder(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(walk(folder))).sort();
+}
+
+/** The room that a file's examples run with: its top folder, or "top" for the project's own. */
+function roomOf(path: string): string {
+  const [room = "", inside] = path.split("/");
+  return inside === undefined || room === "docs" ? "top" : room;
+}
+
+function testArguments(...more: string[]): string[] {
+  // The memory tests call gc().
+  return ["test", "--allow-all", "--v8-flags=--expose-gc", ...more];
+}
+
+async function jobsFor(selected: (path: string) => boolean, flags: string[]) {
+  const files = (await filesUnder("")).filter(selected);
+  const tests = files.filter((path) => path.endsWith(".test.ts"));
+  const documented = files.filter((path) =>
+    /\.(ts|md)$/.test(path) && !path.endsWith(".test.ts") &&
+    !UNDOCUMENTED.has(roomOf(path))
+  );
+  const jobs: Job[] = [];
+  if (tests.length > 0) {
+    jobs.push({ label: "types", args: ["check", ...tests], reports: false });
+  }
+  for (const path of tests) {
+    // Checked all at once above, as one check for each file takes much longer.
+    const args = testArguments("--no-check", ...flags, path);
+    jobs.push({ label: path, args, reports: true });
+  }
+  for (const [room, paths] of Map.groupBy(documented, roomOf)) {
+    const args = testArguments("--doc", ...flags, ...paths);
+    jobs.push({ label: `examples in ${room}`, args, reports: true });
+  }
+  return jobs;
+}
+
+/** Where a test is. An example's own name would only repeat its file, as an absolute URL. */
+function place({ file, line, name }: TestCase): string {
+  return name.startsWith("file:") ? file : `${file}:${line} ${name}`;
+}
+
+function printSlowest(outcomes: Outcome[]): void {
+  const slow = outcomes.flatMap(({ cases }) => cases)
+    .filter(({ seconds }) => seconds >= SLOW_SECONDS)
+    .sort((a, b) => b.seconds - a.seconds)
+    .slice(0, SLOWEST_SHOWN);
+  if (slow.length === 0) return;
+  console.log("\nslowest:");
+  for (const test of slow) {
+    console.log(`${test.seconds.toFixed(1).padStart(7)} s  ${place(test)}`);
+  }
+}
+
+function printFailures(outcomes: Outcome[]): void {
+  const lines = outcomes.flatMap(({ label, cases, trouble }) => [
+    ...cases.filter(({ outcome }) => outcome === "failed").map((test) =>
+      `  ${place(test)}: ${test.message}`
+    ),
+    ...(trouble ? [`  ${label}: ${trouble}`] : []),
+  ]);
+  if (lines.length > 0) console.log(`\nfailed:\n${lines.join("\n")}`);
+}
+
+async function runAll(jobs: Job[]): Promise<Outcome[]> {
+  const scratch = await Deno.makeTempDir({ prefix: "uring-tests-" });
+  try {
+    const outcomes: Outcome[] = [];
+    for (const job of jobs) outcomes.push(await run(job, scratch));
+    return outcomes;
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+async function main(args: string[]): Promise<number> {
+  Deno.chdir(ROOT);
+  const flags = args.filter((argument) => argument.startsWith("-"));
+  const parts = args.filter((argument) => !argument.startsWith("-"))
+    .map((part) => part.replace(/^\.\//, ""));
+  const jobs = await jobsFor(
+    (path) => parts.length === 0 || parts.some((part) => path.includes(part)),
+    flags,
+  );
+  const outcomes = await runAll(jobs);
+  printSlowest(outcomes);
+  printFailures(outcomes);
+  const totals = total(outcomes);
+  const ran = totals.passed + totals.failed > 0;
+  if (!ran) console.log("\nno test ran");
+  console.log(`\n${summary(totals)}`);
+  return ran && totals.failed === 0 ? 0 : 1;
+}
+
+Deno.exit(await main(Deno.args));

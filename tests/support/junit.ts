@@ -1,0 +1,83 @@
+/** Reads the JUnit report that `deno test --junit-path` writes. @module */
+
+/** One test, or one step of a test. */
+export interface TestCase {
+  /** Its module, relative to the project: `./tests/unit/junit.test.ts`. */
+  file: string;
+  /** Its line in that module. */
+  line: number;
+  /** Its name; of a step `test > step`. */
+  name: string;
+  /** How long it took. */
+  seconds: number;
+  /** How it ended. */
+  outcome: "passed" | "failed" | "skipped";
+  /** The first line of its error; empty when it did not fail. */
+  message: string;
+}
+
+const ENTITIES: Record<string, string> = {
+  "&lt;": "<",
+  "&gt;": ">",
+  "&quot;": '"',
+  "&apos;": "'",
+  "&amp;": "&",
+};
+
+function unescape(text: string): string {
+  return text.replace(
+    /&(?:lt|gt|quot|apos|amp);/g,
+    (entity) => ENTITIES[entity] ?? entity,
+  )
+    .replace(
+      /&#(x?)([\da-f]+);/gi,
+      (_, hex: string, digits: string) =>
+        String.fromCodePoint(parseInt(digits, hex ? 16 : 10)),
+    );
+}
+
+function attributesOf(tag: string): Map<string, string> {
+  const pairs = tag.matchAll(/([\w-]+)="([^"]*)"/g);
+  return new Map(
+    pairs.map(([, name = "", value = ""]) => [name, unescape(value)]),
+  );
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
+}
+
+/**
+ * Every test and step in a report. Tests that a filter, or an `only`, left out are not listed.
+ *
+ * @param xml the report
+ * @returns the tests, in the report's order
+ */
+export function parseJunit(xml: string): TestCase[] {
+  const cases: TestCase[] = [];
+  const elements = xml.matchAll(
+    /<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g,
+  );
+  for (const [, tag = "", body = ""] of elements) {
+    const attributes = attributesOf(tag);
+    const time = attributes.get("time");
+    // Deno reports what was filtered out as skipped too, but without a time.
+    if (time === undefined) continue;
+    const problem = /<(?:failure|error)\b([^>]*)>/.exec(body);
+    cases.push({
+      file: attributes.get("classname") ?? "",
+      line: Number(attributes.get("line") ?? 0),
+      name: attributes.get("name") ?? "",
+      seconds: Number(time),
+      outcome: problem
+        ? "failed"
+        : /<skipped\b/.test(body)
+        ? "skipped"
+        : "passed",
+      message: problem
+        ? firstLine(attributesOf(problem[1] ?? "").get("message") ?? "failed")
+        : "",
+    });
+  }
+  return cases;
+}

@@ -1,0 +1,119 @@
+/** Runs `deno test` in child processes, and adds up what their reports say. @module */
+import { parseJunit, type TestCase } from "./junit.ts";
+
+/** One child process. */
+export interface Job {
+  /** What the summary calls it. */
+  label: string;
+  /** The arguments of deno. */
+  args: string[];
+  /** Whether it is a `deno test`, which leaves a report. */
+  reports: boolean;
+}
+
+/** What came of one child process. */
+export interface Outcome {
+  /** The job's label. */
+  label: string;
+  /** The tests that it reported. */
+  cases: TestCase[];
+  /** What went wrong beyond failed tests: a crash, a hang, a type error; empty if nothing did. */
+  trouble: string;
+}
+
+/** Sums over outcomes. */
+export interface Totals {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** How a child is run. */
+export interface RunOptions {
+  /** After how many seconds it counts as hanging, and is killed. */
+  limit?: number;
+  /** Where its output goes. */
+  output?: "inherit" | "null";
+}
+
+async function readReport(path: string): Promise<TestCase[] | undefined> {
+  try {
+    return parseJunit(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function troubleOf(
+  status: Deno.CommandStatus,
+  hung: number | undefined,
+  job: Job,
+  cases: TestCase[] | undefined,
+): string {
+  if (hung) return `still running after ${hung} s, killed`;
+  if (status.signal) return `killed by ${status.signal}`;
+  if (job.reports && !cases) {
+    return `ended with status ${status.code} and without a report`;
+  }
+  const explained = cases?.some((test) => test.outcome === "failed");
+  if (!status.success && !explained) return `status ${status.code}, see above`;
+  return "";
+}
+
+/**
+ * Runs one child.
+ *
+ * @param job what to run
+ * @param scratch a directory for its report
+ * @param options how long it may take, and where its output goes
+ * @returns its tests, and what else went wrong
+ */
+export async function run(
+  job: Job,
+  scratch: string,
+  { limit = 240, output = "inherit" }: RunOptions = {},
+): Promise<Outcome> {
+  const report = `${scratch}/report.xml`;
+  const args = job.reports ? [...job.args, `--junit-path=${report}`] : job.args;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [args[0] ?? "", "--quiet", ...args.slice(1)],
+    stdin: "null",
+    stdout: output,
+    stderr: output,
+  }).spawn();
+  let hung: number | undefined;
+  const timer = setTimeout(() => {
+    hung = limit;
+    child.kill("SIGKILL");
+  }, limit * 1000);
+  const status = await child.status;
+  clearTimeout(timer);
+  const cases = job.reports ? await readReport(report) : undefined;
+  if (cases) await Deno.remove(report);
+  return {
+    label: job.label,
+    cases: cases ?? [],
+    trouble: troubleOf(status, hung, job, cases),
+  };
+}
+
+/**
+ * Adds up tests. Trouble that is no test's counts as one failure.
+ *
+ * @param outcomes of all jobs
+ * @returns how many tests passed, failed and were skipped
+ */
+export function total(outcomes: Outcome[]): Totals {
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+  for (const { cases, trouble } of outcomes) {
+    for (const { outcome } of cases) totals[outcome]++;
+    if (trouble) totals.failed++;
+  }
+  return totals;
+}
+
+/** The line that ends every run: `12 passed, 0 failed, 3 skipped`. */
+export function summary({ passed, failed, skipped }: Totals): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}

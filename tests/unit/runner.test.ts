@@ -1,0 +1,137 @@
+/** The test runner counts what it should, whatever its children do. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { parseJunit } from "../support/junit.ts";
+import { run, summary, total } from "../support/suite.ts";
+
+const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="5" failures="1" errors="1" time="2.0">
+    <testsuite name="./a.test.ts" tests="5" disabled="1" errors="1" failures="1">
+        <testcase name="fine" classname="./a.test.ts" time="1.250" line="1" col="6">
+        </testcase>
+        <testcase name="bad &lt;&amp;&quot;&gt; &#x41;" classname="./a.test.ts" time="0.015" line="2" col="6">
+            <failure message="Uncaught Error: x &gt; y&#10;second line">Error: &lt;skipped/&gt;</failure>
+        </testcase>
+        <testcase name="ignored" classname="./a.test.ts" time="0.000" line="3" col="6">
+            <skipped/>
+        </testcase>
+        <testcase name="cancelled" classname="./a.test.ts" time="0.000" line="4" col="6">
+            <error message="Cancelled"/>
+        </testcase>
+        <testcase name="left out" classname="./a.test.ts" line="5" col="6">
+            <skipped/>
+        </testcase>
+    </testsuite>
+</testsuites>`;
+
+Deno.test("parseJunit reads every outcome", () => {
+  const cases = parseJunit(REPORT);
+  assertEquals(
+    cases.map(({ name, outcome }) => [name, outcome]),
+    [
+      ["fine", "passed"],
+      ['bad <&"> A', "failed"],
+      ["ignored", "skipped"],
+      ["cancelled", "failed"],
+    ],
+  );
+  assertEquals(cases[0]?.seconds, 1.25);
+  assertEquals(cases[1], {
+    file: "./a.test.ts",
+    line: 2,
+    name: 'bad <&"> A',
+    seconds: 0.015,
+    outcome: "failed",
+    message: "Uncaught Error: x > y",
+  });
+});
+
+Deno.test("total counts trouble as a failure", () => {
+  const cases = parseJunit(REPORT);
+  const totals = total([
+    { label: "a", cases, trouble: "" },
+    { label: "b", cases: [], trouble: "killed by SIGSEGV" },
+  ]);
+  assertEquals(summary(totals), "1 passed, 3 failed, 1 skipped");
+});
+
+interface Case {
+  name: string;
+  source: string;
+  expected: string;
+  trouble: RegExp;
+  limit?: number;
+}
+
+const CASES: Case[] = [
+  {
+    name: "passed, failed and skipped tests, and steps",
+    source: `Deno.test("a", async (t) => { await t.step("b", () => {}); });
+      Deno.test("c", () => { throw new Error("bad"); });
+      Deno.test.ignore("d", () => {});`,
+    expected: "2 passed, 1 failed, 1 skipped",
+    trouble: /^$/,
+  },
+  {
+    name: "an error while the module loads",
+    source: `Deno.test("a", () => {}); throw new Error("bad");`,
+    expected: "0 passed, 1 failed, 0 skipped",
+    trouble: /^status 1, see above$/,
+  },
+  {
+    name: "a forgotten only",
+    source: `Deno.test.only("a", () => {}); Deno.test("b", () => {});`,
+    expected: "1 passed, 1 failed, 0 skipped",
+    trouble: /^status 1, see above$/,
+  },
+  {
+    name: "a crash",
+    source: `Deno.test("a", () => {});
+      Deno.test("b", () => Deno.kill(Deno.pid, "SIGABRT"));`,
+    expected: "0 passed, 1 failed, 0 skipped",
+    trouble: /^killed by SIGABRT$/,
+  },
+  {
+    name: "an early exit that claims success",
+    source:
+      `Deno.test({ name: "a", sanitizeExit: false, fn: () => Deno.exit(0) });`,
+    expected: "0 passed, 1 failed, 0 skipped",
+    // Deno 2.8 leaves no report then, 2.9 one in which the test was cancelled.
+    trouble: /^(ended with status 0 and without a report)?$/,
+  },
+  {
+    name: "an early exit behind deno's back",
+    source: `const libc = Deno.dlopen("libc.so.6", {
+        _exit: { parameters: ["i32"], result: "void" },
+      });
+      Deno.test("a", () => libc.symbols._exit(0));`,
+    expected: "0 passed, 1 failed, 0 skipped",
+    trouble: /^ended with status 0 and without a report$/,
+  },
+  {
+    name: "a hang",
+    source: `Deno.test("a", () => { while (true); });`,
+    expected: "0 passed, 1 failed, 0 skipped",
+    trouble: /^still running after 1 s, killed$/,
+    limit: 1,
+  },
+];
+
+for (const { name, source, expected, trouble, limit = 60 } of CASES) {
+  Deno.test(`run: ${name}`, async () => {
+    const scratch = await Deno.makeTempDir({ prefix: "uring-runner-" });
+    try {
+      const path = `${scratch}/inner.test.ts`;
+      await Deno.writeTextFile(path, source);
+      const args = ["test", "--allow-all", "--no-config", "--no-check", path];
+      const outcome = await run(
+        { label: path, args, reports: true },
+        scratch,
+        { limit, output: "null" },
+      );
+      assertMatch(outcome.trouble, trouble);
+      assertEquals(summary(total([outcome])), expected);
+    } finally {
+      await Deno.remove(scratch, { recursive: true });
+    }
+  });
+}
