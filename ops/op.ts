@@ -43,6 +43,14 @@ export interface OpParts<T, H extends Held> {
   multishot?: boolean;
   /** The negated errnos that are no errors: `-ETIME` of a timeout. Default: none. */
   benign?: number | readonly number[];
+  /**
+   * Of a multishot: whether a completion without `IORING_CQE_F_MORE` is the end of what there
+   * is. True: the end and no result, like a read's 0. `"after"`: the last result. Otherwise the
+   * kernel only stopped, and the op may be submitted again.
+   */
+  ends?: (completion: Completion) => boolean | "after";
+  /** The op that undoes a result which nobody took: closes a descriptor. */
+  undo?: (value: T) => Op<unknown> | undefined;
   /** Turns an errno into a sentence that says what to do about it. */
   hint?: (errno: number) => string | undefined;
 }
@@ -82,6 +90,8 @@ export class Op<T> {
   readonly #decode: (completion: Completion, held: Held) => T;
   readonly #benign: number | readonly number[];
   readonly #hint: ((errno: number) => string | undefined) | undefined;
+  readonly #ends: ((completion: Completion) => boolean | "after") | undefined;
+  readonly #undo: ((value: never) => Op<unknown> | undefined) | undefined;
 
   /** Makes an op of its parts. `H` is what `encode` returns and `decode` gets back. */
   static of<T, H extends Held>(parts: OpParts<T, H>): Op<T> {
@@ -98,6 +108,21 @@ export class Op<T> {
     this.#decode = parts.decode;
     this.#benign = parts.benign ?? 0;
     this.#hint = parts.hint;
+    this.#ends = parts.ends;
+    this.#undo = parts.undo;
+  }
+
+  /**
+   * Of a multishot: whether this completion, without `IORING_CQE_F_MORE`, is the end of it all:
+   * true without a result, `"after"` with one.
+   */
+  ends(completion: Completion): boolean | "after" {
+    return this.failed(completion) || (this.#ends?.(completion) ?? false);
+  }
+
+  /** The op that undoes a result which nobody took; undefined if there is nothing to undo. */
+  undo(value: T): Op<unknown> | undefined {
+    return this.#undo?.(value as never);
   }
 
   /** Whether a completion of this op is an error. */
