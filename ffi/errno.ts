@@ -11,7 +11,13 @@ import { libc } from "./libc.ts";
 let names: Map<number, string> | undefined;
 let numbers: Map<string, number> | undefined;
 
-/** node:util leaves out what libuv has no name for (ETIME, EOPNOTSUPP, ...): node:os has those. */
+/** libuv calls 95 ENOTSUP, "not supported on socket"; the kernel says EOPNOTSUPP of anything. */
+const EOPNOTSUPP = 95;
+
+/** The kernel's errnos end here; those above are libuv's own. */
+const LARGEST = 133;
+
+/** node:util and node:os leave out what libuv has no use for; the C library has the rest. */
 function nameTable(): Map<number, string> {
   if (names === undefined) {
     names = new Map();
@@ -19,7 +25,13 @@ function nameTable(): Map<number, string> {
       if (name !== "EWOULDBLOCK") names.set(number, name);
     }
     for (const [negative, [name]] of getSystemErrorMap()) {
-      if (negative > -4000) names.set(-negative, name);
+      if (-negative <= LARGEST) names.set(-negative, name);
+    }
+    names.set(EOPNOTSUPP, "EOPNOTSUPP");
+    const nameOf = libc().strerrorname_np;
+    for (let errno = 1; nameOf && errno <= LARGEST; errno++) {
+      const name = names.has(errno) ? null : nameOf(errno);
+      if (name !== null) names.set(errno, Deno.UnsafePointerView.getCString(name));
     }
   }
   return names;
@@ -74,7 +86,8 @@ export function errnoNumber(name: string): number | undefined {
  * ```
  */
 export function errnoMessage(errno: number): string {
-  return getSystemErrorMap().get(-errno)?.[1] ?? strerror(errno);
+  const known = errno === EOPNOTSUPP ? undefined : getSystemErrorMap().get(-errno);
+  return known?.[1] ?? strerror(errno);
 }
 
 /**

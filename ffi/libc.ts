@@ -17,7 +17,14 @@ const symbols = {
   },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  pipe2: { parameters: ["buffer", "i32"], result: "i32" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  /** int fcntl(int fd, int cmd, int arg) */
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  sysconf: { parameters: ["i32"], result: "i64" },
   /** io_uring_setup(unsigned entries, struct io_uring_params *p) */
   io_uring_setup: {
     name: "syscall",
@@ -38,6 +45,8 @@ const symbols = {
   },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   if_indextoname: { parameters: ["u32", "buffer"], result: "pointer" },
+  /** const char *strerrorname_np(int errnum), since glibc 2.32 */
+  strerrorname_np: { parameters: ["i32"], result: "pointer", optional: true },
   strerror: { parameters: ["i32"], result: "pointer" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;

@@ -12,6 +12,7 @@ import {
   MAP_ANONYMOUS,
   MAP_POPULATE,
   MAP_PRIVATE,
+  MAP_SHARED,
   PROT_READ,
   PROT_WRITE,
 } from "./linux.ts";
@@ -87,6 +88,13 @@ export function checkView(what: string, view: View): void {
 export interface MemoryOptions {
   /** Fault the pages in now, not at first touch. Default: false. */
   populate?: boolean;
+  /**
+   * Map this descriptor's memory, shared, instead of anonymous memory: a region of a ring that
+   * the kernel allocated.
+   */
+  fd?: number;
+  /** Where in the descriptor's memory: an offset for mmap(2). Default: 0. */
+  offset?: number;
 }
 
 /** A mapping whose Memory was forgotten, with its buffer until nobody can have taken it. */
@@ -146,11 +154,15 @@ export class Memory implements Disposable {
    * @throws {RangeError} if byteLength is no positive integer.
    * @throws {UringError} ENOMEM if the kernel has none.
    */
-  constructor(byteLength: number, { populate = false }: MemoryOptions = {}) {
+  constructor(
+    byteLength: number,
+    { populate = false, fd = -1, offset = 0 }: MemoryOptions = {},
+  ) {
     checkInteger("Memory: byteLength", byteLength, 1, 2 ** 46);
     this.#mapped = Math.ceil(byteLength / PAGE) * PAGE;
-    const flags = MAP_PRIVATE | MAP_ANONYMOUS | (populate ? MAP_POPULATE : 0);
-    this.#pointer = mmap(this.#mapped, flags, -1, 0);
+    const kind = fd === -1 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    const flags = kind | (populate ? MAP_POPULATE : 0);
+    this.#pointer = mmap(this.#mapped, flags, fd, offset);
     this.address = Number(Deno.UnsafePointer.value(this.#pointer));
     this.bytes = new Uint8Array(
       Deno.UnsafePointerView.getArrayBuffer(this.#pointer, byteLength),

@@ -10,6 +10,7 @@
 export * from "./abi.ts";
 export { type Backend, openKernel } from "./backend.ts";
 export { Block, takeBlock } from "./block.ts";
+export { closeDescriptor, eventfd, pipePair } from "./descriptors.ts";
 export { errnoMessage, errnoName, errnoNumber, strerror } from "./errno.ts";
 export {
   isSystemError,
@@ -19,6 +20,7 @@ export {
   type SystemErrorOptions,
   UringError,
 } from "./errors.ts";
+export { growPipe, lseek, nextData, setLength } from "./file.ts";
 export type {
   CompletionQueueLayout,
   Kernel,
@@ -30,3 +32,4 @@ export * as layout from "./layout.ts";
 export * from "./linux.ts";
 export { addressOf, Memory, type MemoryOptions, type View } from "./memory.ts";
 export { type SetupFlag, setupFlags } from "./setup_flags.ts";
+export * from "./structs/mod.ts";

@@ -88,7 +88,7 @@ function disabledSetting(): string | undefined {
 }
 
 /** RLIMIT_MEMLOCK as a person reads it. */
-function memoryLockLimit(): string {
+export function memoryLockLimit(): string {
   const limit = new BigUint64Array(2);
   libc().getrlimit(RLIMIT_MEMLOCK, limit);
   const soft = limit[0] as bigint;

@@ -7,8 +7,10 @@
 
 import { epoll_event, type EpollEventLayout } from "../layout.ts";
 
+export type { EpollEventLayout };
+
 /** The size of a `struct epoll_event` in bytes, on this machine. */
-export const EPOLL_EVENT_SIZE = epoll_event.size;
+export const EPOLL_EVENT_SIZE: number = epoll_event.size;
 
 /** An event of an epoll set. */
 export interface EpollEvent {

@@ -21,44 +21,52 @@ export interface Ipv6 {
 }
 
 /** Four decimal numbers. No leading zeros: some readers take them for octal. */
-const IPV4 = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+const IPV4 =
+  /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
 /** Only what may stand in an address: the URL parser must not see a host's end. */
 const IPV6 = /^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)(?:%(.+))?$/s;
 
 /**
- * The four bytes of an IPv4 address, undefined for text that is none.
+ * An IPv4 address as a number, its first byte the highest; undefined for text that is none.
  *
  * @example
  * ```ts
  * import { parseIpv4 } from "@uring/uring/ffi";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(parseIpv4("127.0.0.1"), Uint8Array.of(127, 0, 0, 1));
+ * assertEquals(parseIpv4("127.0.0.1"), 0x7f00_0001);
  * assertEquals(parseIpv4("127.1"), undefined);
  * ```
  */
-export function parseIpv4(text: string): Uint8Array | undefined {
-  const numbers = IPV4.exec(text)?.slice(1).map(Number);
-  if (numbers === undefined || numbers.some((n) => n > 255)) return undefined;
-  return Uint8Array.from(numbers);
+export function parseIpv4(text: string): number | undefined {
+  const match = IPV4.exec(text);
+  if (match === null) return undefined;
+  let address = 0;
+  for (let i = 1; i <= 4; i++) {
+    const byte = Number(match[i]);
+    if (byte > 255) return undefined;
+    address = address * 256 + byte;
+  }
+  return address;
 }
 
 /**
  * An IPv4 address as text.
  *
- * @param bytes its four bytes.
+ * @param address the address as a number, its first byte the highest.
  *
  * @example
  * ```ts
  * import { formatIpv4 } from "@uring/uring/ffi";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(formatIpv4(Uint8Array.of(10, 0, 0, 1)), "10.0.0.1");
+ * assertEquals(formatIpv4(0x0a00_0001), "10.0.0.1");
  * ```
  */
-export function formatIpv4(bytes: Uint8Array): string {
-  return bytes.join(".");
+export function formatIpv4(address: number): string {
+  const [b, c, d] = [address >>> 16, address >>> 8, address];
+  return `${address >>> 24}.${b & 0xff}.${c & 0xff}.${d & 0xff}`;
 }
 
 /**
@@ -120,7 +128,7 @@ function writeGroups(bytes: Uint8Array, start: number, groups: string[]): void {
  */
 export function formatIpv6({ bytes, scope }: Ipv6): string {
   const zone = scope === 0 ? "" : `%${scopeName(scope)}`;
-  if (isMapped(bytes)) return `::ffff:${formatIpv4(bytes.subarray(12))}${zone}`;
+  if (isMapped(bytes)) return `::ffff:${bytes.subarray(12).join(".")}${zone}`;
   const words = Array.from(
     { length: 8 },
     (_, i) =>

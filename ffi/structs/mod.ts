@@ -13,6 +13,7 @@ export {
 export {
   EPOLL_EVENT_SIZE,
   type EpollEvent,
+  type EpollEventLayout,
   readEpollEvent,
   writeEpollEvent,
 } from "./epoll_event.ts";
@@ -47,3 +48,6 @@ export {
   type SocketKind,
   type UnixAddress,
 } from "./sockaddr.ts";
+export { writeIovec } from "./iovec.ts";
+export { type OpenHow, writeOpenHow } from "./open_how.ts";
+export { readStatx, type Statx } from "./statx.ts";

@@ -7,7 +7,7 @@
 import { msghdr } from "../layout.ts";
 
 /** The size of a `struct msghdr` in bytes. */
-export const MSGHDR_SIZE = msghdr.size;
+export const MSGHDR_SIZE: number = msghdr.size;
 
 /** Where the parts of a message are. An address of 0 says that it has no such part. */
 export interface Msghdr {

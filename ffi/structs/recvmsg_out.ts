@@ -7,6 +7,7 @@
 
 import { checkInteger } from "../check.ts";
 import { io_uring_recvmsg_out } from "../layout.ts";
+import { MSG_CMSG_CLOEXEC } from "../linux.ts";
 import { type ControlMessage, readControl } from "./cmsghdr.ts";
 import { decodeSockaddr, type SocketAddress } from "./sockaddr.ts";
 
@@ -26,7 +27,10 @@ export interface RecvmsgOut {
   control: ControlMessage[];
   /** The bytes that came: a view of the buffer, no copy. */
   payload: Uint8Array;
-  /** How long the message was: more than came if `MSG_TRUNC` is set. */
+  /**
+   * How many bytes came; if the op's flags had `MSG_TRUNC`, how long the message was, also
+   * when it was cut.
+   */
   payloadLength: number;
   /** `MSG_TRUNC`, `MSG_CTRUNC` and the like, see recvmsg(2). */
   flags: number;
@@ -69,7 +73,8 @@ export function readRecvmsgOut(
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { namelen, controllen, payloadlen, flags } = io_uring_recvmsg_out;
-  const nameEnd = nameStart + Math.min(view.getUint32(namelen, true), nameLength);
+  const nameEnd = nameStart +
+    Math.min(view.getUint32(namelen, true), nameLength);
   const controlEnd = controlStart +
     Math.min(view.getUint32(controllen, true), controlLength);
   return {
@@ -78,6 +83,7 @@ export function readRecvmsgOut(
     control: readControl(bytes.subarray(controlStart, controlEnd)),
     payload: bytes.subarray(payloadStart),
     payloadLength: view.getUint32(payloadlen, true),
-    flags: view.getUint32(flags, true),
+    // What the request asked for comes back among what happened.
+    flags: (view.getUint32(flags, true) & ~MSG_CMSG_CLOEXEC) >>> 0,
   };
 }

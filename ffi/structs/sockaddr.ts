@@ -17,7 +17,7 @@ import { AF_INET, AF_INET6, AF_UNIX } from "../linux.ts";
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from "./ip.ts";
 
 /** Room for a socket address of any family, in bytes: `struct sockaddr_storage`. */
-export const SOCKADDR_SIZE = sockaddr_storage.size;
+export const SOCKADDR_SIZE: number = sockaddr_storage.size;
 
 /** The longest path of a Unix socket: `sun_path` without the NUL at its end. */
 const UNIX_PATH_MAX = sockaddr_un.size - sockaddr_un.sun_path - 1;
@@ -65,7 +65,10 @@ export interface UnixAddress {
 export type SocketAddressLike = IpAddress | UnixAddress | RawAddress;
 
 const encoder = new TextEncoder();
-const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", {
+  fatal: true,
+  ignoreBOM: true,
+});
 
 /**
  * A socket address as the bytes that the kernel takes; their number is the address's length.
@@ -115,7 +118,7 @@ function encodeIp(
   if (four !== undefined) {
     const bytes = withFamily(sockaddr_in.size, AF_INET);
     writePort(bytes, sockaddr_in.sin_port, port);
-    bytes.set(four, sockaddr_in.sin_addr);
+    viewOf(bytes).setUint32(sockaddr_in.sin_addr, four);
     return bytes;
   }
   const six = parseIpv6(hostname);
@@ -129,11 +132,7 @@ function encodeIp(
   const bytes = withFamily(sockaddr_in6.size, AF_INET6);
   writePort(bytes, sockaddr_in6.sin6_port, port);
   bytes.set(six.bytes, sockaddr_in6.sin6_addr);
-  new DataView(bytes.buffer).setUint32(
-    sockaddr_in6.sin6_scope_id,
-    six.scope,
-    true,
-  );
+  viewOf(bytes).setUint32(sockaddr_in6.sin6_scope_id, six.scope, true);
   return bytes;
 }
 
@@ -178,7 +177,9 @@ function encodeRaw(
   const size = sockaddr.sa_data + data.length;
   if (size > SOCKADDR_SIZE) {
     throw new RangeError(
-      `${what}.data must be at most ${SOCKADDR_SIZE - sockaddr.sa_data} bytes ` +
+      `${what}.data must be at most ${
+        SOCKADDR_SIZE - sockaddr.sa_data
+      } bytes ` +
         `long; got ${data.length}.`,
     );
   }
@@ -192,6 +193,10 @@ function withFamily(size: number, family: number): Uint8Array<ArrayBuffer> {
   bytes[sockaddr.sa_family] = family & 0xff;
   bytes[sockaddr.sa_family + 1] = family >> 8;
   return bytes;
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Ports are big-endian, on every machine. */
@@ -231,12 +236,16 @@ export function decodeSockaddr(
   const transport = kind === "stream" ? "tcp" : "udp";
   if (family === AF_INET && bytes.length >= sockaddr_in.size) {
     const { sin_addr, sin_port } = sockaddr_in;
-    const hostname = formatIpv4(bytes.subarray(sin_addr, sin_addr + 4));
+    const hostname = formatIpv4(viewOf(bytes).getUint32(sin_addr));
     return { transport, hostname, port: readPort(bytes, sin_port) };
   }
   if (family === AF_INET6 && bytes.length >= sockaddr_in6.size) {
     const hostname = readIpv6(bytes);
-    return { transport, hostname, port: readPort(bytes, sockaddr_in6.sin6_port) };
+    return {
+      transport,
+      hostname,
+      port: readPort(bytes, sockaddr_in6.sin6_port),
+    };
   }
   const path = family === AF_UNIX ? readPath(bytes) : undefined;
   if (path === undefined) {
@@ -251,10 +260,9 @@ function readPort(bytes: Uint8Array, offset: number): number {
 
 function readIpv6(bytes: Uint8Array): string {
   const { sin6_addr, sin6_scope_id } = sockaddr_in6;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return formatIpv6({
     bytes: bytes.subarray(sin6_addr, sin6_addr + 16),
-    scope: view.getUint32(sin6_scope_id, true),
+    scope: viewOf(bytes).getUint32(sin6_scope_id, true),
   });
 }
 
@@ -287,7 +295,9 @@ function readPath(bytes: Uint8Array): string | undefined {
 export function showAddress(address: SocketAddressLike): string {
   if ("hostname" in address) {
     const { hostname, port } = address;
-    return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+    return hostname.includes(":")
+      ? `[${hostname}]:${port}`
+      : `${hostname}:${port}`;
   }
   if ("family" in address) return `family ${address.family}`;
   const { path } = address;

@@ -18,9 +18,10 @@ export function checkMilliseconds(what: string, milliseconds: number): number {
   const valid = typeof milliseconds === "number" && milliseconds >= 0 &&
     milliseconds <= Number.MAX_SAFE_INTEGER;
   if (valid) return milliseconds;
-  const message = `${what} must be a number of milliseconds from 0 to 2^53 - 1; got ${
-    show(milliseconds)
-  }.`;
+  const message =
+    `${what} must be a number of milliseconds from 0 to 2^53 - 1; got ${
+      show(milliseconds)
+    }.`;
   throw typeof milliseconds === "number"
     ? new RangeError(message)
     : new TypeError(message);
