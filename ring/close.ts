@@ -4,31 +4,52 @@
  * @module
  */
 
-import {
-  IORING_ASYNC_CANCEL_ALL,
-  IORING_ASYNC_CANCEL_ANY,
-  IORING_REGISTER_SYNC_CANCEL,
-} from "../ffi/abi.ts";
-import { takeBlock } from "../ffi/block.ts";
+import { IORING_REGISTER_SYNC_CANCEL } from "../ffi/abi.ts";
 import type { Kernel, RingMapping } from "../ffi/kernel.ts";
 import { io_uring_sync_cancel_reg as cancel } from "../ffi/layout.ts";
+import { withBlock } from "./registration/argument.ts";
+import { encodeCancel } from "./registration/cancel.ts";
+import { unregisterRingFd } from "./registration/ring_fd.ts";
 
 /** What cannot be cancelled, such as a read that a disk is busy with, is waited for this long. */
-const PATIENCE_SECONDS = 10n;
+const PATIENCE = 10_000;
+
+/** What there is to close of a ring, whether somebody still holds it or not. */
+export interface Remains {
+  /** The kernel that made it. */
+  readonly kernel: Kernel;
+  /** Its queues. */
+  mapping: RingMapping;
+  /** The index of its registered descriptor; -1 if that is not registered. */
+  ringFd: number;
+  /** What must not be collected before. */
+  readonly keep: Set<unknown>;
+}
+
+/** Cancels what is in flight, and gives back everything that the ring had of the kernel. */
+export function closeRing({ kernel, mapping, ringFd, keep }: Remains): void {
+  cancelEverything(kernel, mapping);
+  if (ringFd >= 0) {
+    // The thread's table would keep the ring alive.
+    unregisterRingFd(
+      (_name, opcode, argument, count) =>
+        kernel.register(mapping.fd, opcode, argument.address, count),
+      ringFd,
+    );
+  }
+  kernel.close(mapping);
+  keep.clear();
+}
 
 /**
  * Cancels every op of a ring and waits until none is left, so that the kernel writes to
  * nobody's memory afterwards. Kernels before 6.0 cannot (EINVAL): there a ring is as safe to
  * close as in C, and whoever closes it keeps the buffers.
  */
-export function cancelEverything(kernel: Kernel, mapping: RingMapping): void {
-  const block = takeBlock(cancel.size);
-  block.bytes.fill(0, 0, cancel.size);
-  const flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
-  block.view.setInt32(cancel.fd, -1, true);
-  block.view.setUint32(cancel.flags, flags, true);
-  block.view.setBigInt64(cancel.timeout_tv_sec, PATIENCE_SECONDS, true);
-  // Its answer changes nothing: there was nothing to cancel, or the ring closes regardless.
-  kernel.register(mapping.fd, IORING_REGISTER_SYNC_CANCEL, block.address, 1);
-  block.release();
+function cancelEverything(kernel: Kernel, mapping: RingMapping): void {
+  withBlock(cancel.size, (block) => {
+    encodeCancel(block, { any: true, all: true, timeout: PATIENCE });
+    // Its answer changes nothing: there was nothing to cancel, or the ring closes regardless.
+    kernel.register(mapping.fd, IORING_REGISTER_SYNC_CANCEL, block.address, 1);
+  });
 }

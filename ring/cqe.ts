@@ -77,6 +77,11 @@ export class Cqe {
     return (this.words[this.base] as number) >>> 0;
   }
 
+  /** The high 32 bits of {@linkcode userData}, unsigned. */
+  get tagHigh(): number {
+    return (this.words[this.base + 1] as number) >>> 0;
+  }
+
   /** The result: what the system call would return, or an errno, negated. */
   get res(): number {
     return this.words[this.base + 2] as number;

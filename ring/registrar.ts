@@ -13,6 +13,13 @@ export interface Registrar {
   readonly features: number;
   /** The ring's file descriptor. */
   readonly fd: number;
+  /** Whether the ring is closed. */
+  readonly closed: boolean;
+  /**
+   * What the kernel may read or write until it is unregistered or the ring is closed. Held on
+   * to until then, by the ring's finalizer too; nothing in here may refer to the ring.
+   */
+  readonly keep: Set<unknown>;
   /**
    * io_uring_register(2).
    *

@@ -6,36 +6,45 @@
 
 import * as abi from "../ffi/abi.ts";
 import { openKernel } from "../ffi/backend.ts";
-import { Block, takeBlock } from "../ffi/block.ts";
+import { Block } from "../ffi/block.ts";
 import { checkInteger } from "../ffi/check.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
-import type { Kernel, RingMapping } from "../ffi/kernel.ts";
-import { io_uring_getevents_arg as getevents } from "../ffi/layout.ts";
+import type { Kernel } from "../ffi/kernel.ts";
+import {
+  io_uring_getevents_arg as getevents,
+  io_uring_reg_wait as registeredWait,
+} from "../ffi/layout.ts";
 import { addressOf, type View } from "../ffi/memory.ts";
+import { closeRing, type Remains } from "./close.ts";
 import { CompletionQueue } from "./completion_queue.ts";
 import type { Cqe } from "./cqe.ts";
-import { cancelEverything } from "./close.ts";
 import { enterHint } from "./enter_error.ts";
 import { type RingOptions, setupRequest } from "./options.ts";
-import { Probe } from "./registration/probe.ts";
-import type { Registrar } from "./registrar.ts";
+import { registerError } from "./registration/opcodes.ts";
+import { registerRingFd, unregisterRingFd } from "./registration/ring_fd.ts";
+import { Registrations } from "./registrations.ts";
+import { type ResizeOptions, resizeRequest } from "./resize.ts";
 import type { Sqe } from "./sqe.ts";
 import { SubmissionQueue } from "./submission_queue.ts";
+import {
+  checkWait,
+  newWaitArgument,
+  type WaitOptions,
+  writeWait,
+} from "./wait.ts";
 
 const EINTR = 4;
 const EAGAIN = 11;
 const EBUSY = 16;
+const EEXIST = 17;
+const EINVAL = 22;
 const ETIME = 62;
+const EOPNOTSUPP = 95;
 
 const { IORING_ENTER_GETEVENTS, IORING_ENTER_SQ_WAKEUP } = abi;
 
-/** What is left to close of a ring that nobody holds any more. */
-const forgotten = new FinalizationRegistry<
-  { kernel: Kernel; mapping: RingMapping }
->(({ kernel, mapping }) => {
-  cancelEverything(kernel, mapping);
-  kernel.close(mapping);
-});
+/** Closes the rings that nobody holds any more. */
+const forgotten = new FinalizationRegistry<Remains>(closeRing);
 
 /**
  * An io_uring: a queue of submissions and a queue of completions, shared with the kernel.
@@ -63,7 +72,7 @@ const forgotten = new FinalizationRegistry<
  * ring.forEachCqe((cqe) => assertEquals([cqe.tag, cqe.res], [42, 0]));
  * ```
  */
-export class Ring implements Disposable, Registrar {
+export class Ring extends Registrations implements Disposable {
   /** The ring's file descriptor. */
   readonly fd: number;
   /** `IORING_SETUP_*`, as the ring has them. */
@@ -78,7 +87,7 @@ export class Ring implements Disposable, Registrar {
   readonly #polled: boolean;
   /** Whether completions must be asked for because no word in shared memory tells of them. */
   readonly #silent: boolean;
-  #mapping: RingMapping;
+  readonly #remains: Remains;
   #sq: SubmissionQueue;
   #cq: CompletionQueue;
   #enterFd: number;
@@ -86,6 +95,11 @@ export class Ring implements Disposable, Registrar {
   #enters = 0;
   #wakeups = 0;
   #waitArgument: Block | undefined;
+  /** What io_uring_register(2) is called with: the descriptor, or its registered index and a flag. */
+  #registerFd: number;
+  #registerFlag = 0;
+  /** Out of the collector's reach while the kernel reads or writes it. */
+  #argument: unknown;
   #state: "open" | "closing" | "closed" = "open";
 
   /**
@@ -98,24 +112,26 @@ export class Ring implements Disposable, Registrar {
    * The message says what to do.
    */
   constructor(options: number | RingOptions = {}) {
+    super();
     const request = setupRequest(options);
     const kernel = openKernel(
       typeof options === "object" ? options.backend : undefined,
     );
     const mapping = kernel.setup(request);
     this.#kernel = kernel;
-    this.#mapping = mapping;
+    this.#remains = { kernel, mapping, ringFd: -1, keep: this.keep };
     this.fd = mapping.fd;
     this.flags = mapping.flags >>> 0;
     this.features = mapping.features >>> 0;
     this.backend = kernel.backend;
     this.backendVersion = kernel.version;
     this.#enterFd = mapping.fd;
+    this.#registerFd = mapping.fd;
     this.#polled = (mapping.flags & abi.IORING_SETUP_SQPOLL) !== 0;
     this.#silent = isSilent(mapping.flags);
     this.#sq = new SubmissionQueue(mapping);
     this.#cq = new CompletionQueue(mapping);
-    forgotten.register(this, { kernel, mapping }, this);
+    forgotten.register(this, this.#remains, this);
   }
 
   /** The submission queue. */
@@ -258,7 +274,6 @@ export class Ring implements Disposable, Registrar {
    * Waits until `count` completions are there. Submits nothing.
    *
    * @param count how many, 0 to the size of the completion queue.
-   * @param options `timeout`: how long to wait at most, in milliseconds. Default: for ever.
    * @returns how many are there: fewer than `count` if the time ran out.
    * @throws {TypeError} if the ring is closed.
    *
@@ -271,15 +286,14 @@ export class Ring implements Disposable, Registrar {
    * assertEquals(ring.wait(1, { timeout: 5 }), 0); // nothing was submitted
    * ```
    */
-  wait(count: number, options: { timeout?: number } = {}): number {
+  wait(count: number, options: WaitOptions = {}): number {
     if (this.#state !== "open") this.#refuse();
     checkInteger("Ring.wait: count", count, 0, this.#cq.entries);
-    const { timeout } = options;
-    if (timeout === undefined) {
-      if (this.#cq.ready < count) this.#await(count);
-    } else {
-      checkTimeout(timeout);
-      if (this.#cq.ready < count) this.#awaitUntil(count, timeout);
+    checkWait(options, this.features);
+    const { timeout = Infinity, minWait } = options;
+    if (this.#cq.ready < count) {
+      if (timeout === Infinity && minWait === undefined) this.#await(count);
+      else this.#awaitUntil(count, timeout, minWait);
     }
     return this.#cq.ready;
   }
@@ -290,7 +304,7 @@ export class Ring implements Disposable, Registrar {
     }
   }
 
-  #awaitUntil(count: number, timeout: number): void {
+  #awaitUntil(count: number, timeout: number, minWait?: number): void {
     if ((this.features & abi.IORING_FEAT_EXT_ARG) === 0) {
       this.#awaitWithoutArgument(count, timeout);
       return;
@@ -298,7 +312,7 @@ export class Ring implements Disposable, Registrar {
     const deadline = performance.now() + timeout;
     const argument = this.#waitArgument ??= newWaitArgument();
     for (let left = timeout; this.#cq.ready < count;) {
-      writeWait(argument, Math.max(left, 0));
+      writeWait(argument, Math.max(left, 0), minWait);
       this.#enters++;
       const answer = this.#kernel.enter2(
         this.#enterFd,
@@ -310,7 +324,11 @@ export class Ring implements Disposable, Registrar {
       );
       if (answer === -ETIME) return;
       if (answer < 0 && answer !== -EINTR) throw this.#enterError(-answer);
+      // A minimum wait ends with fewer than were asked for.
+      if (answer >= 0 && minWait !== undefined) return;
       left = deadline - performance.now();
+      // With some there, but fewer than asked for, the kernel answers 0 and not ETIME.
+      if (left <= 0) return;
     }
   }
 
@@ -325,6 +343,48 @@ export class Ring implements Disposable, Registrar {
       this.#enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
       if (this.#cq.ready < count) Atomics.wait(nap, 0, 0, 0.2);
     }
+  }
+
+  /**
+   * {@linkcode submitAndWait} with a limit of time, which `registerWaits` has put where the
+   * kernel sees it. Since Linux 6.13.
+   *
+   * @param count how many completions to wait for, 0 to the size of the completion queue.
+   * @param index the registered wait. What it says is counted from now on.
+   * @returns how many submissions were taken. Whether the completions came, `cq.ready` tells:
+   * the time may have run out, or a signal come.
+   * @throws {TypeError | RangeError} if there is no such wait, or the ring is closed.
+   */
+  submitAndWaitRegistered(count: number, index: number): number {
+    if (this.#state !== "open") this.#refuse();
+    const what = "Ring.submitAndWaitRegistered";
+    checkInteger(`${what}: count`, count, 0, this.#cq.entries);
+    if (this.waits === undefined) {
+      throw new TypeError(`${what}: call registerWaits() first.`);
+    }
+    checkInteger(`${what}: index`, index, 0, this.waits.entries - 1);
+    const submitted = this.#polled ? this.submit() : 0;
+    const pending = this.#polled ? 0 : this.#sq.publish();
+    if (this.#cq.ready >= count) {
+      return this.#polled ? submitted : this.submit();
+    }
+    this.#enters++;
+    const answer = this.#kernel.enter2(
+      this.#enterFd,
+      pending,
+      count,
+      IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG |
+        abi.IORING_ENTER_EXT_ARG_REG | this.#enterFlags,
+      BigInt(index * registeredWait.size),
+      BigInt(registeredWait.size),
+    );
+    if (answer > 0) this.#sq.took(answer);
+    else this.#sq.refresh();
+    if (
+      answer >= 0 || answer === -ETIME || answer === -EINTR ||
+      answer === -EAGAIN || answer === -EBUSY
+    ) return submitted + Math.max(answer, 0);
+    throw this.#enterError(-answer);
   }
 
   /**
@@ -444,32 +504,130 @@ export class Ring implements Disposable, Registrar {
       : argument instanceof Block
       ? argument.address
       : addressOf(argument);
-    const answer = this.#kernel.register(this.fd, opcode, address, count);
-    if (answer < 0) {
-      throw systemError(-answer, name, {
-        hint: hint?.(-answer) ?? enterHint(-answer),
-      });
-    }
+    this.#argument = argument;
+    const answer = this.#kernel.register(
+      this.#registerFd,
+      (opcode | this.#registerFlag) >>> 0,
+      address,
+      count,
+    );
+    this.#argument = undefined;
+    if (answer < 0) throw registerError(-answer, name, opcode, hint);
     return answer;
   }
 
-  /** Which opcodes this kernel has. Since Linux 5.6. */
-  probe(): Probe {
-    return Probe.of(this);
+  /**
+   * Registers the ring's own descriptor with this thread, which makes every later call on the
+   * ring cheaper: there is no descriptor to look up and hold on to. A thread has 16 places.
+   * Since Linux 5.18, see io_uring_register_ring_fd(3).
+   *
+   * @throws {TypeError} if the ring is closed.
+   * @throws {SystemError} EEXIST if it is registered already, EBUSY if all places are taken.
+   *
+   * @example
+   * ```ts
+   * import { Ring } from "@uring/uring/ring";
+   * import { IORING_FEAT_LINKED_FILE } from "@uring/uring/ffi";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using ring = new Ring(8);
+   * if (ring.features & IORING_FEAT_LINKED_FILE) ring.registerRingFd(); // Linux 5.18
+   * ring.sqe(); // a zeroed entry is a NOP
+   * assertEquals(ring.submitAndWait(1), 1);
+   * ```
+   */
+  registerRingFd(): void {
+    if (this.#remains.ringFd >= 0) {
+      const hint = "The ring's descriptor is registered already.";
+      throw systemError(EEXIST, "io_uring_register_ring_fd", { hint });
+    }
+    const index = registerRingFd(this);
+    this.#remains.ringFd = index;
+    this.#enterFd = index;
+    this.#enterFlags |= abi.IORING_ENTER_REGISTERED_RING;
+    if (this.features & abi.IORING_FEAT_REG_REG_RING) {
+      this.#registerFd = index;
+      this.#registerFlag = abi.IORING_REGISTER_USE_REGISTERED_RING;
+    }
   }
 
   /**
-   * Starts a ring that was made with `IORING_SETUP_R_DISABLED`. Since Linux 5.10.
+   * Gives the descriptor's place with this thread back; closing the ring does it too. Since
+   * Linux 5.18.
    *
-   * @throws {SystemError} EBADFD if the ring is not disabled.
+   * @throws {TypeError} if the ring is closed.
+   * @throws {SystemError} EINVAL if the descriptor is not registered.
    */
-  enable(): void {
-    this.register(
-      "io_uring_enable_rings",
-      abi.IORING_REGISTER_ENABLE_RINGS,
-      0,
-      0,
-    );
+  unregisterRingFd(): void {
+    if (this.#state !== "open") this.#refuse();
+    const { ringFd } = this.#remains;
+    if (ringFd < 0) {
+      const hint = "The ring's descriptor is not registered.";
+      throw systemError(EINVAL, "io_uring_unregister_ring_fd", { hint });
+    }
+    unregisterRingFd(this.register.bind(this), ringFd);
+    this.#remains.ringFd = -1;
+    this.#enterFd = this.fd;
+    this.#enterFlags &= ~abi.IORING_ENTER_REGISTERED_RING;
+    this.#registerFd = this.fd;
+    this.#registerFlag = 0;
+  }
+
+  /**
+   * Chooses whether a thread that sleeps in a wait counts as waiting for I/O, which keeps the
+   * CPU's frequency up and shows in its statistics. At first it does. Since Linux 6.15, see
+   * io_uring_set_iowait(3).
+   *
+   * @throws {TypeError} if the ring is closed.
+   * @throws {SystemError} EOPNOTSUPP before Linux 6.15.
+   */
+  setIowait(enabled: boolean): void {
+    if (this.#state !== "open") this.#refuse();
+    if ((this.features & abi.IORING_FEAT_NO_IOWAIT) === 0) {
+      const hint = "It needs Linux 6.15 or later.";
+      throw systemError(EOPNOTSUPP, "io_uring_set_iowait", { hint });
+    }
+    if (enabled) this.#enterFlags &= ~abi.IORING_ENTER_NO_IOWAIT;
+    else this.#enterFlags |= abi.IORING_ENTER_NO_IOWAIT;
+  }
+
+  /**
+   * Changes the sizes of both queues. What was not submitted and what was not taken stays in
+   * them; an {@linkcode Sqe} in hand is out of view: fill it before. `ring.sq` and `ring.cq`
+   * are new objects. Only for rings with `IORING_SETUP_DEFER_TASKRUN`, since Linux 6.13, see
+   * io_uring_resize_rings(3).
+   *
+   * @throws {TypeError | RangeError} if the ring cannot have such queues, or is closed.
+   * @throws {SystemError} EOVERFLOW if what is in the queues would not fit: submit, and take
+   * the completions first. EINVAL before Linux 6.13.
+   *
+   * @example
+   * ```ts
+   * import { Ring } from "@uring/uring/ring";
+   * import * as abi from "@uring/uring/ffi";
+   * import { assertEquals } from "@std/assert";
+   *
+   * if (Deno.osRelease().split(".").map(Number)[0]! >= 7) {
+   *   const flags = abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN;
+   *   using ring = new Ring({ entries: 8, flags, backend: "syscall" });
+   *   ring.resize({ entries: 64 });
+   *   assertEquals([ring.sq.entries, ring.cq.entries], [64, 128]);
+   * }
+   * ```
+   */
+  resize(options: ResizeOptions = {}): void {
+    if (this.#state !== "open") this.#refuse();
+    const request = resizeRequest(options, this.flags, this.#sq, this.#cq);
+    // The kernel moves what lies between head and tail.
+    this.#sq.publish();
+    const submissions = this.#sq.save();
+    const completions = this.#cq.save();
+    const { mapping } = this.#remains;
+    this.#remains.mapping = this.#kernel.resize(mapping, request);
+    this.#sq = new SubmissionQueue(this.#remains.mapping);
+    this.#cq = new CompletionQueue(this.#remains.mapping);
+    this.#sq.restore(submissions);
+    this.#cq.restore(completions);
   }
 
   /**
@@ -486,9 +644,8 @@ export class Ring implements Disposable, Registrar {
 
   #close(): void {
     forgotten.unregister(this);
-    cancelEverything(this.#kernel, this.#mapping);
     this.#state = "closed";
-    this.#kernel.close(this.#mapping);
+    closeRing(this.#remains);
     this.#waitArgument?.release();
   }
 
@@ -507,34 +664,4 @@ function isSilent(flags: number): boolean {
   return (flags & abi.IORING_SETUP_IOPOLL) !== 0 ||
     (flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG)) ===
       IORING_SETUP_DEFER_TASKRUN;
-}
-
-function checkTimeout(timeout: number): void {
-  if (typeof timeout !== "number") {
-    throw new TypeError(
-      `Ring.wait: timeout must be a number of milliseconds; got ${typeof timeout}.`,
-    );
-  }
-  if (!(timeout >= 0 && timeout <= Number.MAX_SAFE_INTEGER)) {
-    throw new RangeError(
-      `Ring.wait: timeout must be 0 or more milliseconds; got ${timeout}. ` +
-        "Leave it out to wait for ever.",
-    );
-  }
-}
-
-/** A `struct io_uring_getevents_arg` and, behind it, the timespec that it points to. */
-function newWaitArgument(): Block {
-  const block = takeBlock(getevents.size + 16);
-  block.bytes.fill(0);
-  const timespec = BigInt(block.address + getevents.size);
-  block.view.setBigUint64(getevents.ts, timespec, true);
-  return block;
-}
-
-function writeWait(block: Block, milliseconds: number): void {
-  const seconds = Math.floor(milliseconds / 1000);
-  const nanoseconds = Math.floor((milliseconds - seconds * 1000) * 1e6);
-  block.view.setBigInt64(getevents.size, BigInt(seconds), true);
-  block.view.setBigInt64(getevents.size + 8, BigInt(nanoseconds), true);
 }

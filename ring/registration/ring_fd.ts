@@ -1,0 +1,54 @@
+/**
+ * The registered ring descriptor: an index in a table of the thread's own, which makes
+ * entering cheaper where threads share their descriptors.
+ *
+ * @module
+ */
+
+import {
+  IORING_REGISTER_RING_FDS,
+  IORING_UNREGISTER_RING_FDS,
+} from "../../ffi/abi.ts";
+import type { Block } from "../../ffi/block.ts";
+import { io_uring_rsrc_update as update } from "../../ffi/layout.ts";
+import type { Registrar } from "../registrar.ts";
+import { hints, withBlock } from "./argument.ts";
+
+const ANY_INDEX = 0xffff_ffff;
+
+const hint = hints({
+  EBUSY:
+    "All 16 places of this thread are taken: unregister another ring's descriptor.",
+});
+
+/** Registers a ring's descriptor; returns its index. */
+export function registerRingFd(ring: Registrar): number {
+  return withBlock(update.size, (block) => {
+    block.view.setUint32(update.offset, ANY_INDEX, true);
+    block.view.setBigUint64(update.data, BigInt(ring.fd), true);
+    const name = "io_uring_register_ring_fd";
+    ring.register(name, IORING_REGISTER_RING_FDS, block, 1, hint);
+    return block.view.getUint32(update.offset, true);
+  });
+}
+
+/**
+ * Gives the place in the table back.
+ *
+ * @param register io_uring_register(2) on the ring.
+ */
+export function unregisterRingFd(
+  register: (
+    name: string,
+    opcode: number,
+    argument: Block,
+    count: number,
+  ) => number,
+  index: number,
+): void {
+  withBlock(update.size, (block) => {
+    block.view.setUint32(update.offset, index, true);
+    const name = "io_uring_unregister_ring_fd";
+    register(name, IORING_UNREGISTER_RING_FDS, block, 1);
+  });
+}
