@@ -1,20 +1,20 @@
 /**
  * io_uring for Deno.
  *
- * {@linkcode Ring} is the kernel's interface, entry by entry; {@linkcode ops} has a builder and
- * an encoder for every opcode; {@linkcode SqPoll} lets a thread of the kernel submit;
- * {@linkcode ffi} is what all of it stands on.
+ * {@linkcode Uring} runs operations as promises; {@linkcode ops} has a builder for every opcode.
+ * Underneath, {@linkcode Ring} is the kernel's interface, entry by entry, {@linkcode SqPoll} lets
+ * a thread of the kernel submit, and {@linkcode ffi} is what all of it stands on.
  *
  * @example
  * ```ts
- * import { ops, Ring } from "@uring/uring";
+ * import { ops, Uring } from "@uring/uring";
  * import { assertEquals } from "@std/assert";
  *
- * using ring = new Ring(8);
- * const fd = ops.run(ring, ops.openat("/proc/self/comm", 0)); // O_RDONLY
+ * await using uring = new Uring();
+ * const fd = await uring.submit(ops.openat("/proc/self/comm", 0)); // O_RDONLY
  * const buffer = new Uint8Array(64);
- * const count = ops.run(ring, ops.read(fd, buffer));
- * ops.run(ring, ops.close(fd));
+ * const count = await uring.submit(ops.read(fd, buffer));
+ * await uring.submit(ops.close(fd));
  * assertEquals(buffer[count - 1], "\n".charCodeAt(0));
  * ```
  *
@@ -30,5 +30,6 @@ export {
   type SystemErrorFields,
   UringError,
 } from "./ffi/errors.ts";
+export * from "./proactor/mod.ts";
 export * from "./ring/mod.ts";
 export * from "./sqpoll/mod.ts";

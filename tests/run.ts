@@ -67,7 +67,12 @@ async function jobsFor(selected: (path: string) => boolean, flags: string[]) {
     jobs.push({ label: path, args, reports: true });
   }
   for (const [room, paths] of Map.groupBy(documented, roomOf)) {
-    const args = testArguments("--doc", ...flags, ...paths);
+    const args = testArguments(
+      "--doc",
+      "--preload=tests/support/preload.ts",
+      ...flags,
+      ...paths,
+    );
     jobs.push({ label: `examples in ${room}`, args, reports: true });
   }
   return jobs;

@@ -1,0 +1,165 @@
+/**
+ * Ops that run one after the other, in one submission.
+ *
+ * @module
+ */
+
+import { IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from "../ffi/abi.ts";
+import type { SystemError } from "../ffi/errors.ts";
+import { type Held, type Op, release } from "../ops/op.ts";
+import { Sqe } from "../ring/sqe.ts";
+import type { Batch, Engine } from "./engine.ts";
+import { closedError, TimeoutError } from "./errors.ts";
+import type { Slot } from "./slots.ts";
+
+/** The results of a chain's ops, in their order. */
+export type Results<T extends Op<unknown>[]> = {
+  [K in keyof T]: T[K] extends Op<infer R> ? R : never;
+};
+
+/** Options of {@linkcode Uring.link}. */
+export interface LinkOptions {
+  /**
+   * Hard links (`IOSQE_IO_HARDLINK`): an op that fails does not keep the later ones from running.
+   * Default: false.
+   */
+  hard?: boolean | undefined;
+  /** Cancels what is left of the chain when it aborts. */
+  signal?: AbortSignal | undefined;
+  /** After how many milliseconds to cancel what is left of the chain. */
+  timeout?: number | undefined;
+}
+
+/** What the error of a chain carries beside what the error of an op does. */
+export interface ChainFields {
+  /** The position of the first op that failed, from 0. */
+  position: number;
+  /** What became of each op, in their order. */
+  results: PromiseSettledResult<unknown>[];
+}
+
+/** The error of a chain: that of the first op that failed, and what became of the others. */
+export type ChainError = (SystemError | Error) & ChainFields;
+
+/** A chain on its way. */
+export class Chain implements Batch {
+  readonly size: number;
+  readonly #engine: Engine;
+  readonly #ops: readonly Op<unknown>[];
+  readonly #options: LinkOptions;
+  readonly #settled: PromiseWithResolvers<unknown>[];
+  readonly #slots: { slot: Slot; tag: number }[] = [];
+  readonly #onAbort = (): void => this.#abort(this.#options.signal?.reason);
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  /** A chain of ops. Internal: {@linkcode Uring.link} makes them. */
+  constructor(
+    engine: Engine,
+    ops: readonly Op<unknown>[],
+    options: LinkOptions,
+  ) {
+    this.#engine = engine;
+    this.#ops = ops;
+    this.#options = options;
+    this.size = ops.length;
+    this.#settled = ops.map(() => Promise.withResolvers<unknown>());
+  }
+
+  /** Waits for its turn, runs, and gives the results of all. */
+  async run(): Promise<unknown[]> {
+    const { signal, timeout } = this.#options;
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (timeout !== undefined) {
+      this.#timer = setTimeout(() => {
+        const { name, path } = this.#ops[0] as Op<unknown>;
+        this.#abort(new TimeoutError(`chain of ${name}`, timeout, path));
+      }, timeout);
+    }
+    this.#engine.enqueue(this);
+    const results = await Promise.allSettled(
+      this.#settled.map(({ promise }) => promise),
+    );
+    clearTimeout(this.#timer);
+    signal?.removeEventListener("abort", this.#onAbort);
+    return this.#values(results);
+  }
+
+  #values(results: PromiseSettledResult<unknown>[]): unknown[] {
+    const position = results.findIndex(({ status }) => status === "rejected");
+    if (position < 0) {
+      return results.map((result) =>
+        (result as PromiseFulfilledResult<unknown>).value
+      );
+    }
+    const { reason } = results[position] as PromiseRejectedResult;
+    throw reason instanceof Error
+      ? Object.assign(reason, { position, results } satisfies ChainFields)
+      : reason;
+  }
+
+  /**
+   * Encodes every op into memory of its own first: one that cannot be encoded must not leave
+   * half a chain in the queue.
+   */
+  launch(): void {
+    if (this.#stopped) return;
+    const { hard = false } = this.#options;
+    const link = hard ? IOSQE_IO_HARDLINK : IOSQE_IO_LINK;
+    const encoded: { words: Int32Array; held: Held }[] = [];
+    try {
+      for (const op of this.#ops) {
+        const words = new Int32Array(16);
+        encoded.push({ words, held: op.encode(new Sqe(words.buffer)) });
+      }
+    } catch (error) {
+      for (const { held } of encoded) release(held);
+      for (const { reject } of this.#settled) reject(error);
+      return;
+    }
+    encoded.forEach(({ words, held }, position) => {
+      const op = this.#ops[position] as Op<unknown>;
+      const { resolve, reject } = this
+        .#settled[position] as PromiseWithResolvers<unknown>;
+      const last = position === encoded.length - 1;
+      const slot = this.#engine.launchEncoded(
+        op,
+        words,
+        held,
+        last ? 0 : link,
+        resolve,
+        reject,
+      );
+      this.#slots.push({ slot, tag: slot.tag });
+    });
+  }
+
+  abandon(): void {
+    this.#stopped = true;
+    this.#ops.forEach((op, position) => {
+      this.#settled[position]?.reject(closedError(op));
+    });
+  }
+
+  /** Cancels what is left; what was done already is done. */
+  #abort(reason: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#engine.withdraw(this)) {
+      for (const { reject } of this.#settled) reject(reason);
+      return;
+    }
+    for (const { slot, tag } of this.#slots) {
+      if (slot.tag !== tag || slot.op === null) continue;
+      slot.extra = {
+        cancelled: true,
+        reason,
+        timeout: undefined,
+        multishot: undefined,
+        over: undefined,
+      };
+      this.#engine.cancel(tag);
+    }
+  }
+}

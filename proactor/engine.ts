@@ -1,0 +1,613 @@
+/**
+ * What runs ops on a ring in the event loop: when to enter the kernel, when to look, when to
+ * sleep. {@linkcode Uring} is its face.
+ *
+ * @module
+ */
+
+import {
+  IORING_SETUP_SQPOLL,
+  IORING_SQ_CQ_OVERFLOW,
+  IORING_SQ_TASKRUN,
+} from "../ffi/abi.ts";
+import { prepCancel64 } from "../ops/cancel.ts";
+import { type Completion, type Held, type Op, release } from "../ops/op.ts";
+import type { Cqe } from "../ring/cqe.ts";
+import type { Ring } from "../ring/ring.ts";
+import type { Sqe } from "../ring/sqe.ts";
+import {
+  completionError,
+  failWith,
+  TimeoutError,
+  wasCancelled,
+} from "./errors.ts";
+import type { Settings } from "./options.ts";
+import { type Extra, type Settle, type Slot, SlotTable } from "./slots.ts";
+import { makeWake, type Wake } from "./wake.ts";
+
+/** The high 32 bits of `user_data` say whose completion it is; 0 is an op with a slot. */
+const HELPER = 1;
+/** A message of another ring, see {@linkcode Uring.post}. */
+export const MESSAGE = 2;
+
+/** After so many rounds without a turn of the event loop, timers and sockets get theirs. */
+const ROUNDS = 64;
+
+/** The engines that sleep with ops in flight: nothing else holds them meanwhile. */
+const asleep = new Set<Engine>();
+
+/** Takes the bell of a forgotten engine down; its ring closes by a finalizer of its own. */
+const forgotten = new FinalizationRegistry<Wake>((wake) => wake.close());
+
+/** Figures of an engine. */
+export interface Counters {
+  /** Ops handed to the kernel. */
+  submitted: number;
+  /** Ops whose last completion came. */
+  completed: number;
+  /** Of those, the ones that came within the enter that submitted them. */
+  inline: number;
+  /** How often it went to sleep. */
+  sleeps: number;
+  /** How often it was woken. */
+  wakes: number;
+  /** How often completions had overflowed the queue. */
+  overflows: number;
+  /** How often a multishot was submitted again. */
+  rearms: number;
+  /** Completions that belonged to nobody: late, or of a ring that sends messages. */
+  strays: number;
+}
+
+/** One or more ops that go to the kernel together, waiting for room. */
+export interface Batch {
+  /** How many entries they take. */
+  readonly size: number;
+  /** Puts them into the queue, in which there is room for all. */
+  launch(): void;
+  /** They will never be launched: the engine closes. */
+  abandon(): void;
+}
+
+/** The engine. One for each `Uring`. */
+export class Engine {
+  /** The ring. */
+  readonly ring: Ring;
+  /** Figures. */
+  readonly counters: Counters = {
+    submitted: 0,
+    completed: 0,
+    inline: 0,
+    sleeps: 0,
+    wakes: 0,
+    overflows: 0,
+    rearms: 0,
+    strays: 0,
+  };
+  /** Takes messages of other rings. */
+  onMessage: ((value: number, data: number) => void) | undefined;
+  #idlers: (() => void)[] = [];
+  readonly #settings: Settings;
+  readonly #slots = new SlotTable();
+  readonly #waiting: Batch[] = [];
+  #firstWaiting = 0;
+  /** Entries whose last completion has not come. */
+  #inFlight = 0;
+  #rounds = 0;
+  #scheduled = false;
+  #polling = false;
+  #entering = false;
+  #lastProgress = 0;
+  #wake: Wake | undefined;
+  #armed = false;
+  #alive = true;
+  #broken: unknown;
+  readonly #limit: number;
+  readonly #polled: boolean;
+  readonly #flush = (): void => this.#runFlush();
+  readonly #poll = (): void => this.#runPoll();
+  readonly #visit = (cqe: Cqe): void => this.#complete(cqe);
+
+  /** An engine for a ring of its own. */
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.ring = settings.ring;
+    this.#limit = settings.ring.cq.entries;
+    this.#polled = (settings.ring.flags & IORING_SETUP_SQPOLL) !== 0;
+  }
+
+  /** Entries in the kernel, or on their way to it. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Batches that wait for room. */
+  get queued(): number {
+    return this.#waiting.length - this.#firstWaiting;
+  }
+
+  /** Whether it sleeps. */
+  get sleeping(): boolean {
+    return this.#armed;
+  }
+
+  /** How the engine is woken; undefined before it first slept. */
+  get wakeKind(): string | undefined {
+    return this.#wake?.kind;
+  }
+
+  /** Why the ring can no longer be used, if it cannot. */
+  get broken(): unknown {
+    return this.#broken;
+  }
+
+  /** The slots in use. */
+  slots(): Iterable<Slot> {
+    return this.#slots.inUse();
+  }
+
+  // --- into the kernel
+
+  /**
+   * Whether an op may be launched now: nothing waits before it, and its completion has room.
+   */
+  hasRoom(): boolean {
+    return this.#firstWaiting === this.#waiting.length &&
+      this.#inFlight < this.#limit;
+  }
+
+  /** Launches a batch when its turn comes. */
+  enqueue(batch: Batch): void {
+    this.#waiting.push(batch);
+    this.#pump();
+  }
+
+  /** Takes a batch out of the queue; false if it is launched already. */
+  withdraw(batch: Batch): boolean {
+    const at = this.#waiting.indexOf(batch, this.#firstWaiting);
+    if (at < 0) return false;
+    this.#waiting.splice(at, 1);
+    return true;
+  }
+
+  /** Makes sure that `count` entries are free; false if the kernel takes none just now. */
+  makeSpace(count: number): boolean {
+    const { sq } = this.ring;
+    if (sq.space >= count) return true;
+    if (!this.#entering) this.#enter();
+    return sq.space >= count;
+  }
+
+  /**
+   * Puts an op into the queue. There must be room for it.
+   *
+   * @param flags `IOSQE_*`, beside what the op itself sets.
+   * @returns its slot; null if it could not be encoded: then `reject` was called.
+   */
+  launch(
+    op: Op<unknown>,
+    flags: number,
+    resolve: Settle,
+    reject: Settle,
+    extra: Extra | null,
+  ): Slot | null {
+    const sqe = this.#entry();
+    const slot = this.#slots.take();
+    try {
+      slot.held = op.encode(sqe);
+    } catch (error) {
+      this.#slots.give(slot);
+      this.#neutralize(sqe);
+      extra?.over?.();
+      reject(error);
+      return null;
+    }
+    return this.#fill(sqe, slot, op, flags, resolve, reject, extra);
+  }
+
+  #fill(
+    sqe: Sqe,
+    slot: Slot,
+    op: Op<unknown>,
+    flags: number,
+    resolve: Settle,
+    reject: Settle,
+    extra: Extra | null,
+  ): Slot {
+    if (flags !== 0) sqe.flags |= flags;
+    sqe.tag = slot.tag;
+    slot.op = op;
+    slot.resolve = resolve;
+    slot.reject = reject;
+    slot.extra = extra;
+    this.#inFlight++;
+    this.counters.submitted++;
+    this.schedule();
+    return slot;
+  }
+
+  /** Puts an op into the queue that was encoded elsewhere. There must be room for it. */
+  launchEncoded(
+    op: Op<unknown>,
+    words: Int32Array,
+    held: Held,
+    flags: number,
+    resolve: Settle,
+    reject: Settle,
+  ): Slot {
+    const sqe = this.#entry();
+    sqe.words.set(words, sqe.base);
+    const slot = this.#slots.take();
+    slot.held = held;
+    return this.#fill(sqe, slot, op, flags, resolve, reject, null);
+  }
+
+  #entry(): Sqe {
+    const sqe = this.ring.sqe() ?? this.#entryAfterEnter();
+    if (sqe === null) {
+      throw new Error("Uring: an op was launched without room for it.");
+    }
+    return sqe;
+  }
+
+  #entryAfterEnter(): Sqe | null {
+    this.makeSpace(1);
+    return this.ring.sqe();
+  }
+
+  /** An entry that was taken but could not be filled passes as a NOP that nobody waits for. */
+  #neutralize(sqe: Sqe): void {
+    sqe.clear();
+    this.#asHelper(sqe);
+  }
+
+  #asHelper(sqe: Sqe): void {
+    sqe.set64(8, HELPER * 2 ** 32, "sqe.userData");
+    this.#inFlight++;
+    this.schedule();
+  }
+
+  /** Asks the kernel to cancel the op with this tag. What becomes of it its own completion says. */
+  cancel(tag: number): void {
+    if (!this.makeSpace(1)) {
+      // The kernel is out of memory for the moment, or its thread behind: in the next turn.
+      setTimeout(() => this.#slots.find(tag) && this.cancel(tag), 0);
+      return;
+    }
+    const sqe = this.#entry();
+    prepCancel64(sqe, tag, 0);
+    this.#asHelper(sqe);
+  }
+
+  /** Sees to it that what is in the queue gets to the kernel, once for each turn. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    if (this.#rounds < ROUNDS) queueMicrotask(this.#flush);
+    else this.#nextTurn(this.#flush);
+  }
+
+  #nextTurn(task: () => void): void {
+    const immediate = setImmediate(task);
+    if (!this.#alive) immediate.unref();
+  }
+
+  #runFlush(): void {
+    this.#scheduled = false;
+    if (this.ring.closed) return;
+    this.#rounds++;
+    this.#disarm();
+    const before = this.counters.completed;
+    this.#enter();
+    this.counters.inline += this.counters.completed - before;
+    this.#pump();
+    this.#next();
+  }
+
+  /** One system call for all that was queued; what is done already is reaped at once. */
+  #enter(): void {
+    this.#entering = true;
+    try {
+      this.ring.submit();
+      this.ring.forEachCqe(this.#visit);
+    } catch (error) {
+      this.#break(error);
+    } finally {
+      this.#entering = false;
+    }
+  }
+
+  /** Launches what waits, as far as there is room. */
+  #pump(): void {
+    const waiting = this.#waiting;
+    while (this.#firstWaiting < waiting.length) {
+      const batch = waiting[this.#firstWaiting] as Batch;
+      // A batch larger than the limit goes alone.
+      if (this.#inFlight > 0 && this.#inFlight + batch.size > this.#limit) {
+        break;
+      }
+      if (!this.makeSpace(batch.size)) {
+        this.schedule();
+        break;
+      }
+      this.#firstWaiting++;
+      batch.launch();
+    }
+    if (this.#firstWaiting === waiting.length) {
+      waiting.length = 0;
+      this.#firstWaiting = 0;
+    } else if (this.#firstWaiting > 1024) {
+      waiting.splice(0, this.#firstWaiting);
+      this.#firstWaiting = 0;
+    }
+  }
+
+  // --- out of the kernel
+
+  #complete(cqe: Cqe): void {
+    if (cqe.tagHigh !== 0) {
+      this.#completeOther(cqe);
+      return;
+    }
+    const slot = this.#slots.find(cqe.tag);
+    if (slot === undefined) {
+      this.counters.strays++;
+      return;
+    }
+    if (slot.extra !== null || cqe.more || slot.first !== null) {
+      this.#completeExtra(slot, cqe);
+      return;
+    }
+    this.#inFlight--;
+    this.counters.completed++;
+    const { op, held, resolve, reject } = slot as Slot & { op: Op<unknown> };
+    this.#slots.give(slot);
+    settleOp(op, cqe, held, resolve, reject);
+  }
+
+  #completeOther(cqe: Cqe): void {
+    if (cqe.tagHigh === HELPER) this.#inFlight--;
+    else if (cqe.tagHigh === MESSAGE && this.onMessage !== undefined) {
+      const { onMessage } = this;
+      const value = cqe.res;
+      const data = cqe.tag;
+      queueMicrotask(() => onMessage(value, data));
+    } else this.counters.strays++;
+  }
+
+  /** Ops that give several completions, and those with a signal or a timeout. */
+  #completeExtra(slot: Slot, cqe: Cqe): void {
+    const op = slot.op as Op<unknown>;
+    const { extra, held } = slot;
+    const last = !cqe.more;
+    const multishot = extra?.multishot;
+    if (multishot === undefined && !last) {
+      // A zero-copy send: this is its result, but the kernel reads the buffer until it says so.
+      slot.first = { res: cqe.res, flags: cqe.flags };
+      return;
+    }
+    const completion: Completion = slot.first ?? cqe;
+    const { resolve, reject } = slot;
+    if (last) {
+      this.#inFlight--;
+      this.counters.completed++;
+      this.#slots.give(slot);
+      extra?.over?.();
+    }
+    if (multishot !== undefined) {
+      multishot.take(completion, held, last);
+      if (last) release(held);
+    } else if (extra !== null && wasCancelled(completion.res)) {
+      release(held);
+      this.#settleCancelled(op, extra, completion.res, resolve, reject);
+    } else {
+      settleOp(op, completion, held, resolve, reject);
+    }
+  }
+
+  #settleCancelled(
+    op: Op<unknown>,
+    extra: Extra,
+    res: number,
+    resolve: Settle,
+    reject: Settle,
+  ): void {
+    const { timeout } = extra;
+    if (extra.cancelled) reject(extra.reason);
+    else if (timeout !== undefined) {
+      resolve(failWith(() => new TimeoutError(op.name, timeout, op.path)));
+    } else resolve(failWith(() => completionError(op, res)));
+  }
+
+  /** What next: nothing, another enter, or a look round in the next turn. */
+  #next(): void {
+    if (this.#scheduled) return;
+    if (this.#inFlight === 0) {
+      this.#wake?.keepAlive(false);
+      asleep.delete(this);
+      if (this.onMessage !== undefined) this.#startPolling();
+      for (const idler of this.#idlers.splice(0)) idler();
+    } else if (!this.#polled && this.ring.sq.ready > 0) {
+      // The kernel took fewer than offered: not before the next turn, or this never ends.
+      this.#rounds = ROUNDS;
+      this.schedule();
+    } else this.#startPolling();
+  }
+
+  #startPolling(): void {
+    if (this.#polling) return;
+    this.#polling = true;
+    this.#lastProgress = performance.now();
+    this.#nextTurn(this.#poll);
+  }
+
+  #runPoll(): void {
+    this.#polling = false;
+    this.#rounds = 0;
+    if (this.ring.closed || this.#armed) return;
+    const progress = this.#reap();
+    if (
+      this.ring.closed || this.#scheduled ||
+      (this.#inFlight === 0 && !this.#listening)
+    ) {
+      this.#next();
+      return;
+    }
+    const now = performance.now();
+    if (progress > 0) this.#lastProgress = now;
+    else if (now - this.#lastProgress >= this.#settings.spin && this.#sleep()) {
+      return;
+    }
+    this.#polling = true;
+    this.#nextTurn(this.#poll);
+  }
+
+  get #listening(): boolean {
+    return this.onMessage !== undefined;
+  }
+
+  #reap(): number {
+    try {
+      if ((this.ring.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0) {
+        this.counters.overflows++;
+      }
+      const reaped = this.ring.forEachCqe(this.#visit);
+      this.#pump();
+      return reaped;
+    } catch (error) {
+      this.#break(error);
+      return 0;
+    }
+  }
+
+  // --- sleep
+
+  /** Goes to sleep; false if there is something to do after all. */
+  #sleep(): boolean {
+    if (!this.#settings.sleep) return false;
+    const wake = this.#wake ??= this.#makeWake();
+    wake.arm();
+    // What came before the bell was armed does not ring it.
+    const pending = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
+    if (this.ring.cq.ready > 0 || (this.ring.sq.flags & pending) !== 0) {
+      wake.disarm();
+      return false;
+    }
+    this.#armed = true;
+    this.counters.sleeps++;
+    asleep.add(this);
+    wake.keepAlive(this.#alive);
+    return true;
+  }
+
+  #makeWake(): Wake {
+    // Weak: the bell is held by the event loop, and must not hold a forgotten engine.
+    const self = new WeakRef(this);
+    const onRing = () => self.deref()?.onRing();
+    const { wake } = this.#settings;
+    const made = typeof wake === "function"
+      ? wake(this.ring, onRing)
+      : makeWake(this.ring, onRing, wake);
+    forgotten.register(this, made, this);
+    return made;
+  }
+
+  /** The bell rang. Internal: the {@linkcode Wake} calls it. */
+  onRing(): void {
+    if (this.ring.closed || !this.#armed) return;
+    this.counters.wakes++;
+    this.#disarm();
+    this.#rounds = 0;
+    this.#reap();
+    if (!this.ring.closed) this.#next();
+  }
+
+  #disarm(): void {
+    if (!this.#armed) return;
+    this.#armed = false;
+    asleep.delete(this);
+    this.#wake?.disarm();
+  }
+
+  /** Whether what is in flight keeps the process alive. */
+  keepAlive(yes: boolean): void {
+    this.#alive = yes;
+    if (this.#armed) this.#wake?.keepAlive(yes);
+  }
+
+  /** Listens for messages, or no more. */
+  listen(onMessage: ((value: number, data: number) => void) | undefined): void {
+    this.onMessage = onMessage;
+    this.#disarm();
+    if (!this.#scheduled) this.#next();
+  }
+
+  // --- the end
+
+  /** Gives up what waits for room. */
+  abandonQueued(): void {
+    const waiting = this.#waiting.splice(this.#firstWaiting);
+    this.#waiting.length = 0;
+    this.#firstWaiting = 0;
+    for (const batch of waiting) batch.abandon();
+  }
+
+  /**
+   * The ring cannot be entered any more: every op fails with the reason. Their memory is not
+   * given back, as nobody can tell whether the kernel is done with it.
+   */
+  #break(error: unknown): void {
+    this.#broken ??= error;
+    for (const slot of [...this.#slots.inUse()]) {
+      slot.extra?.over?.();
+      slot.reject(error);
+    }
+    this.abandonQueued();
+  }
+
+  /** Resolves when nothing is in flight any more, or at the latest in a little while. */
+  nextIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, 100);
+      this.#idlers.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.schedule();
+    });
+  }
+
+  /** Takes the ring down. Nothing may be in flight. */
+  close(): void {
+    this.#disarm();
+    this.ring.close();
+    forgotten.unregister(this);
+    this.#wake?.close();
+  }
+}
+
+/** Settles the promise of an op by its completion. */
+function settleOp(
+  op: Op<unknown>,
+  completion: Completion,
+  held: Held,
+  resolve: Settle,
+  reject: Settle,
+): void {
+  if (op.failed(completion)) {
+    const { res } = completion;
+    release(held);
+    resolve(failWith(() => completionError(op, res)));
+    return;
+  }
+  let value: unknown;
+  try {
+    value = op.finish(completion, held);
+  } catch (error) {
+    reject(error);
+    return;
+  } finally {
+    release(held);
+  }
+  resolve(value);
+}

@@ -1,0 +1,159 @@
+/**
+ * Options of a `Uring` and of what it is given to do.
+ *
+ * @module
+ */
+
+import {
+  IORING_SETUP_COOP_TASKRUN,
+  IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_SINGLE_ISSUER,
+  IORING_SETUP_TASKRUN_FLAG,
+  IOSQE_ASYNC,
+  IOSQE_BUFFER_SELECT,
+  IOSQE_FIXED_FILE,
+  IOSQE_IO_DRAIN,
+} from "../ffi/abi.ts";
+import { checkInteger, show } from "../ffi/check.ts";
+import { isSystemError } from "../ffi/errors.ts";
+import type { RingOptions } from "../ring/options.ts";
+import { Ring } from "../ring/ring.ts";
+import type { Wake, WakeChoice } from "./wake.ts";
+
+/** Options of a {@linkcode Uring}: those of its ring, and how it waits. */
+export interface UringOptions extends RingOptions {
+  /**
+   * How many completions the queue holds, and thereby how many ops are in flight at most; the
+   * others wait their turn. Default: 4096.
+   */
+  cqEntries?: number;
+  /**
+   * How long to look for completions without a system call before going to sleep, in
+   * microseconds. More is quicker to notice, and burns the CPU meanwhile. Default: 40.
+   */
+  spin?: number;
+  /**
+   * Whether to sleep at all. Without it the event loop goes round and round while anything is
+   * in flight: the quickest, for a whole core. Default: true.
+   */
+  sleep?: boolean;
+  /**
+   * What wakes the event loop: `"handle"`, an eventfd in a handle of the loop; `"ring"`, a second
+   * ring and documented API alone; or a function that makes a {@linkcode Wake} of one's own.
+   * Default: the handle where it is to be had, else the ring.
+   */
+  wake?: WakeChoice | ((ring: Ring, onRing: () => void) => Wake);
+}
+
+/** Options of {@linkcode Uring.submit}. */
+export interface SubmitOptions {
+  /** Cancels the op when it aborts. */
+  signal?: AbortSignal | undefined;
+  /** After how many milliseconds the kernel is to cancel the op. */
+  timeout?: number | undefined;
+  /** More flags of the entry: `IOSQE_ASYNC`, `IOSQE_IO_DRAIN`. */
+  flags?: number | undefined;
+}
+
+/** What is left of {@linkcode UringOptions} once they are checked. */
+export interface Settings {
+  /** The ring. */
+  ring: Ring;
+  /** In milliseconds. */
+  spin: number;
+  /** Whether to sleep. */
+  sleep: boolean;
+  /** What wakes the loop. */
+  wake: WakeChoice | ((ring: Ring, onRing: () => void) => Wake);
+}
+
+/** The ways of running completions, best first: what the kernel does not know it refuses. */
+const RUNNING: readonly number[] = [
+  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+  IORING_SETUP_TASKRUN_FLAG,
+  IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+  0,
+];
+
+/** Checks the options and makes the ring. */
+export function settle(options: UringOptions): Settings {
+  if (options === null || typeof options !== "object") {
+    throw new TypeError(
+      `Uring: options must be an object; got ${show(options)}.`,
+    );
+  }
+  const { spin = 40, sleep = true, wake = "auto", ...ring } = options;
+  if (typeof spin !== "number" || !(spin >= 0 && spin <= 1e9)) {
+    throw new RangeError(
+      `Uring: spin must be 0 to 1e9 microseconds; got ${show(spin)}.`,
+    );
+  }
+  if (typeof sleep !== "boolean") {
+    throw new TypeError(`Uring: sleep must be a boolean; got ${show(sleep)}.`);
+  }
+  if (
+    !["auto", "handle", "ring"].includes(wake as string) &&
+    typeof wake !== "function"
+  ) {
+    throw new TypeError(
+      `Uring: wake must be "auto", "handle", "ring" or a function; got ${
+        show(wake)
+      }.`,
+    );
+  }
+  return { ring: makeRing(ring), spin: spin / 1000, sleep, wake };
+}
+
+function makeRing(options: RingOptions): Ring {
+  const { entries = 256 } = options;
+  const cqEntries = options.cqEntries ?? Math.max(4096, entries);
+  const sized = { ...options, entries, cqEntries };
+  if (options.flags !== undefined) return new Ring(sized);
+  for (const flags of RUNNING) {
+    try {
+      return new Ring({ ...sized, flags });
+    } catch (error) {
+      const unknown = isSystemError(error) && error.code === "EINVAL";
+      if (!unknown || flags === 0) throw error;
+    }
+  }
+  throw new Error("unreachable: the last way of running throws");
+}
+
+/** The flags of an entry that are the caller's business. */
+const FLAGS = IOSQE_ASYNC | IOSQE_IO_DRAIN | IOSQE_FIXED_FILE |
+  IOSQE_BUFFER_SELECT;
+
+/** Checks the options of an op. */
+export function checkSubmit(options: SubmitOptions): void {
+  const { signal, timeout, flags } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(
+      `Uring.submit: signal must be an AbortSignal; got ${show(signal)}.`,
+    );
+  }
+  if (timeout !== undefined) checkTimeout("Uring.submit: timeout", timeout);
+  if (flags !== undefined) {
+    checkInteger("Uring.submit: flags", flags, 0, 0xff);
+    if ((flags & ~FLAGS) !== 0) {
+      throw new RangeError(
+        "Uring.submit: flags may be IOSQE_ASYNC, IOSQE_IO_DRAIN, IOSQE_FIXED_FILE and " +
+          `IOSQE_BUFFER_SELECT; for links there is chain(); got ${flags}.`,
+      );
+    }
+  }
+}
+
+/** Checks a time in milliseconds. */
+export function checkTimeout(what: string, timeout: number): void {
+  if (typeof timeout !== "number") {
+    throw new TypeError(
+      `${what} must be a number of milliseconds; got ${show(timeout)}.`,
+    );
+  }
+  if (!(timeout >= 0 && timeout <= 1e15)) {
+    throw new RangeError(
+      `${what} must be 0 or more milliseconds; got ${timeout}. Leave it out to wait for ever.`,
+    );
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * Multishots as async iterators.
+ *
+ * @module
+ */
+
+import { errnoName } from "../ffi/errno.ts";
+import type { Completion, Held, Op } from "../ops/op.ts";
+import type { Engine } from "./engine.ts";
+import { closedError, completionError, failWith } from "./errors.ts";
+import { type Extra, ignore, type Settle, type Slot } from "./slots.ts";
+
+/** Options of {@linkcode Uring.stream}. */
+export interface StreamOptions {
+  /** Ends the iteration when it aborts: with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /**
+   * How many results may wait for `next()`. At that many the multishot is cancelled, and
+   * submitted again when they are taken. Default: 1024.
+   */
+  limit?: number | undefined;
+}
+
+/** After ENOBUFS, when to try again although nobody said that buffers came back. */
+const RETRY_MILLISECONDS = [1, 2, 5, 10, 20, 50];
+
+/**
+ * The iterator behind `Uring.stream`. It submits the multishot at the first `next()`, again
+ * when the kernel dropped it, and cancels it when the loop is left.
+ */
+export class MultishotStream<T> implements AsyncIterableIterator<T> {
+  readonly #engine: Engine;
+  readonly #op: Op<T>;
+  readonly #limit: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onEnd: () => void;
+  readonly #onAbort = (): void => this.#fail(this.#signal?.reason);
+  readonly #results: T[] = [];
+  readonly #takers: { resolve: Settle; reject: Settle }[] = [];
+  /** Callers of return(), who wait for the kernel to be done. */
+  readonly #leavers: (() => void)[] = [];
+  #slot: Slot | null = null;
+  #tag = 0;
+  #armed = false;
+  #cancelled = false;
+  #ended = false;
+  #failure: { error: unknown } | { make: () => unknown } | undefined;
+  #dry = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** An iterator for a multishot. Internal: {@linkcode Uring.stream} makes them. */
+  constructor(
+    engine: Engine,
+    op: Op<T>,
+    { signal, limit = 1024 }: StreamOptions,
+    onEnd: () => void,
+  ) {
+    this.#engine = engine;
+    this.#onEnd = onEnd;
+    this.#op = op;
+    this.#limit = limit;
+    this.#signal = signal;
+    if (signal?.aborted) this.#fail(signal.reason);
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** The next result. Any number of calls may wait at once; they are served in order. */
+  next(): Promise<IteratorResult<T>> {
+    if (this.#results.length > 0) {
+      const value = this.#results.shift() as T;
+      if (this.#results.length === 0 && !this.#ended) this.#arm();
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#failure !== undefined) {
+      const failure = this.#failure;
+      this.#failure = undefined;
+      return "error" in failure
+        ? Promise.reject(failure.error)
+        : failWith(failure.make);
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    const { promise, resolve, reject } = Promise.withResolvers<
+      IteratorResult<T>
+    >();
+    this.#takers.push({ resolve: resolve as Settle, reject });
+    this.#arm();
+    return promise;
+  }
+
+  /** Leaves the loop: cancels the multishot, waits for its end, undoes what nobody took. */
+  async return(): Promise<IteratorResult<T>> {
+    this.#end();
+    if (this.#armed) {
+      await new Promise<void>((resolve) => this.#leavers.push(resolve));
+    }
+    await this.#undoResults();
+    return { done: true, value: undefined };
+  }
+
+  /** Itself. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** {@linkcode return}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  /** The `Uring` closes: whoever waits is told so. Internal. */
+  close(): void {
+    if (!this.#ended) this.#failLater(() => closedError(this.#op));
+  }
+
+  /** Submits the multishot, if it is not with the kernel. */
+  #arm(): void {
+    if (this.#armed || this.#ended || this.#timer !== undefined) return;
+    if (this.#engine.broken !== undefined) {
+      this.#fail(this.#engine.broken);
+      return;
+    }
+    this.#armed = true;
+    this.#cancelled = false;
+    this.#engine.enqueue({
+      size: 1,
+      launch: () => this.#launch(),
+      abandon: () => this.#over(),
+    });
+  }
+
+  #launch(): void {
+    if (this.#ended) {
+      this.#over();
+      return;
+    }
+    const extra: Extra = {
+      cancelled: false,
+      timeout: undefined,
+      multishot: {
+        take: (completion: Completion, held: Held, last: boolean) =>
+          this.#take(completion, held, last),
+      },
+      over: undefined,
+    };
+    const refuse = (error: unknown) => {
+      this.#over();
+      this.#fail(error);
+    };
+    this.#slot = this.#engine.launch(this.#op, 0, ignore, refuse, extra);
+    if (this.#slot !== null) this.#tag = this.#slot.tag;
+  }
+
+  #take(completion: Completion, held: Held, last: boolean): void {
+    const op = this.#op;
+    const { res } = completion;
+    if (last) this.#over();
+    if (op.failed(completion)) {
+      this.#takeFailure(res);
+      return;
+    }
+    const ends = last && op.ends(completion);
+    if (ends === true) {
+      this.#end();
+      return;
+    }
+    let value: T;
+    try {
+      value = op.finish(completion, held);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#dry = 0;
+    this.#deliver(value);
+    if (ends === "after") this.#end();
+    else if (last && !this.#ended) this.#rearm();
+  }
+
+  #takeFailure(res: number): void {
+    const name = errnoName(-res);
+    // Cancelled for its many results, or because the loop was left.
+    if (this.#cancelled && (name === "ECANCELED" || name === "EINTR")) {
+      if (this.#takers.length > 0) this.#arm();
+      return;
+    }
+    if (this.#ended) return;
+    if (name === "ENOBUFS") this.#rearmLater();
+    else this.#failLater(() => completionError(this.#op, res));
+  }
+
+  #deliver(value: T): void {
+    const taker = this.#takers.shift();
+    if (taker !== undefined) {
+      taker.resolve({ done: false, value });
+      return;
+    }
+    this.#results.push(value);
+    if (this.#results.length >= this.#limit && this.#armed) this.#cancel();
+  }
+
+  #rearm(): void {
+    this.#engine.counters.rearms++;
+    if (this.#results.length < this.#limit) this.#arm();
+  }
+
+  /** No buffers: they are given back by whoever holds the results, at an unknown time. */
+  #rearmLater(): void {
+    const delay = RETRY_MILLISECONDS[this.#dry] ?? 50;
+    this.#dry++;
+    this.#engine.counters.rearms++;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#takers.length > 0) this.#arm();
+    }, delay);
+  }
+
+  #cancel(): void {
+    if (!this.#armed || this.#cancelled) return;
+    this.#cancelled = true;
+    if (this.#slot !== null) this.#engine.cancel(this.#tag);
+  }
+
+  #over(): void {
+    this.#armed = false;
+    this.#slot = null;
+    for (const leave of this.#leavers.splice(0)) leave();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#failure ??= { error };
+    this.#end();
+  }
+
+  #failLater(make: () => unknown): void {
+    this.#failure ??= { make };
+    this.#end();
+  }
+
+  /** No more results will come. Whoever waits is told. */
+  #end(): void {
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#signal?.removeEventListener("abort", this.#onAbort);
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#cancel();
+      this.#onEnd();
+    }
+    for (const taker of this.#takers.splice(0)) {
+      const failure = this.#failure;
+      this.#failure = undefined;
+      if (failure === undefined) {
+        taker.resolve({ done: true, value: undefined });
+      } else if ("error" in failure) taker.reject(failure.error);
+      else taker.resolve(failWith(failure.make));
+    }
+  }
+
+  async #undoResults(): Promise<void> {
+    const undone: Promise<unknown>[] = [];
+    for (const value of this.#results.splice(0)) {
+      const undo = this.#op.undo(value);
+      if (undo === undefined) continue;
+      undone.push(
+        new Promise((resolve, reject) =>
+          this.#engine.enqueue({
+            size: 1,
+            launch: () =>
+              void this.#engine.launch(undo, 0, resolve, reject, null),
+            abandon: () => resolve(undefined),
+          })
+        ),
+      );
+    }
+    await Promise.all(undone);
+  }
+}

@@ -1,0 +1,502 @@
+/**
+ * io_uring as promises.
+ *
+ * @module
+ */
+
+import { IORING_OP_MSG_RING, IOSQE_IO_LINK } from "../ffi/abi.ts";
+import { show } from "../ffi/check.ts";
+import { Op } from "../ops/op.ts";
+import { linkTimeout } from "../ops/timeout.ts";
+import { prepMsgRing } from "../ops/ring.ts";
+import type { Ring } from "../ring/ring.ts";
+import { Chain, type LinkOptions, type Results } from "./chain.ts";
+import { type Batch, Engine, MESSAGE } from "./engine.ts";
+import { closedError, failWith } from "./errors.ts";
+import {
+  checkSubmit,
+  settle,
+  type SubmitOptions,
+  type UringOptions,
+} from "./options.ts";
+import { type Extra, ignore, type Settle, type Slot } from "./slots.ts";
+import { MultishotStream, type StreamOptions } from "./stream.ts";
+
+/** What a {@linkcode Uring} has done so far, and what it is doing. */
+export interface UringStats {
+  /** Ops handed to the kernel. */
+  readonly submitted: number;
+  /** Ops whose last completion came. */
+  readonly completed: number;
+  /** Of those, the ones that were done when the system call that submitted them returned. */
+  readonly inline: number;
+  /** Entries that are with the kernel now, those for timeouts and cancellations included. */
+  readonly inFlight: number;
+  /** Ops and chains that wait for room. */
+  readonly queued: number;
+  /** Calls of io_uring_enter(2). */
+  readonly enters: number;
+  /** How often it went to sleep. */
+  readonly sleeps: number;
+  /** How often the kernel woke it. */
+  readonly wakes: number;
+  /** How often completions had overflowed their queue; none is lost by that. */
+  readonly overflows: number;
+  /** How often a multishot was submitted again. */
+  readonly rearms: number;
+  /** Completions that belonged to nobody. */
+  readonly strays: number;
+}
+
+let settleNow: Settle = ignore;
+let refuseNow: Settle = ignore;
+
+/** One executor for all promises: a closure for each would cost more than the promise. */
+function executor(resolve: Settle, reject: Settle): void {
+  settleNow = resolve;
+  refuseNow = reject;
+}
+
+/**
+ * A ring in Deno's event loop: runs any {@linkcode Op} as a promise.
+ *
+ * What is submitted in one turn goes to the kernel in one system call, at the turn's end; what is
+ * done by then settles at once. For the rest it looks a few times without a system call, then it
+ * sleeps, without a thread: the kernel rings.
+ *
+ * Nothing is lost. Memory that the kernel was given stays alive until its last completion, a
+ * cancelled op settles when the kernel says so, more ops than the ring holds wait their turn.
+ * Ops in flight keep the process alive, see {@linkcode unref}. One `Uring` for each thread: in a
+ * Worker, make another.
+ *
+ * @example
+ * ```ts
+ * import { Uring } from "@uring/uring";
+ * import { close, openat, read } from "@uring/uring/ops";
+ * import { assert } from "@std/assert";
+ *
+ * await using uring = new Uring();
+ * const fd = await uring.submit(openat("/proc/version", 0)); // O_RDONLY
+ * const buffer = new Uint8Array(4096);
+ * const count = await uring.submit(read(fd, buffer));
+ * await uring.submit(close(fd));
+ * assert(new TextDecoder().decode(buffer.subarray(0, count)).startsWith("Linux"));
+ * ```
+ */
+export class Uring implements AsyncDisposable {
+  /** The ring underneath: for registrations. Its queues belong to this `Uring`. */
+  readonly ring: Ring;
+  readonly #engine: Engine;
+  readonly #streams = new Set<MultishotStream<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Makes a ring, with the best way of running that this kernel knows: SINGLE_ISSUER and
+   * DEFER_TASKRUN (Linux 6.1), COOP_TASKRUN (5.19), or none.
+   *
+   * @throws {TypeError | RangeError} for options that no ring can have.
+   * @throws {SystemError} if the kernel refuses, see {@linkcode Ring}.
+   */
+  constructor(options: UringOptions = {}) {
+    const settings = settle(options);
+    this.ring = settings.ring;
+    this.#engine = new Engine(settings);
+  }
+
+  /**
+   * Runs an op.
+   *
+   * @param op a value made by a builder of `@uring/uring/ops`; not a multishot.
+   * @param options `signal` cancels it: the promise then rejects with the signal's reason, unless
+   * the op had happened. `timeout`, in milliseconds, has the kernel cancel it: {@linkcode
+   * TimeoutError}. `flags`: more `IOSQE_*`.
+   * @returns what the op gives. Rejects with the op's error, of Deno's class where Deno has one,
+   * with `code`, `errno`, `op` and `path`; with a TypeError or RangeError for what is no op, no
+   * such option, or a closed `Uring`.
+   *
+   * @example
+   * ```ts
+   * import { Uring } from "@uring/uring";
+   * import { read, pipe } from "@uring/uring/ops";
+   * import { assertRejects } from "@std/assert";
+   * import { openSync } from "node:fs";
+   *
+   * await using uring = new Uring();
+   * const terminal = openSync("/dev/ptmx", "r+"); // nobody writes to it
+   * await assertRejects(
+   *   () => uring.submit(read(terminal, new Uint8Array(1)), { timeout: 5 }),
+   *   Error,
+   *   "not done after 5 ms",
+   * );
+   * ```
+   */
+  submit<T>(op: Op<T>, options?: SubmitOptions): Promise<T> {
+    const refused = this.#refusal(op, false);
+    if (refused !== undefined) return Promise.reject(refused);
+    const promise = new Promise<T>(
+      executor as ConstructorParameters<typeof Promise<T>>[0],
+    );
+    const resolve = settleNow;
+    const reject = refuseNow;
+    const engine = this.#engine;
+    if (options === undefined && engine.hasRoom() && engine.makeSpace(1)) {
+      engine.launch(op, 0, resolve, reject, null);
+    } else this.#submitSlowly(op, options ?? {}, resolve, reject);
+    return promise;
+  }
+
+  /** What stands against an op; undefined if nothing does. */
+  #refusal(op: Op<unknown>, multishot: boolean): unknown {
+    if (!(op instanceof Op)) {
+      return new TypeError(
+        `Uring: op must be an Op, made by a builder; got ${show(op)}.`,
+      );
+    }
+    if (this.#closing !== undefined) {
+      return new TypeError(`Uring: ${op.name}: the Uring is closed.`);
+    }
+    if (op.multishot !== multishot) {
+      return new TypeError(
+        multishot
+          ? `Uring.stream: ${op.name} is no multishot: it has one result. Use submit().`
+          : `Uring.submit: ${op.name} is a multishot, with many results. Use stream().`,
+      );
+    }
+    return this.#engine.broken;
+  }
+
+  #submitSlowly(
+    op: Op<unknown>,
+    options: SubmitOptions,
+    resolve: Settle,
+    reject: Settle,
+  ): void {
+    try {
+      checkSubmit(options);
+    } catch (error) {
+      reject(error);
+      return;
+    }
+    const { signal } = options;
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    new Submission(this.#engine, op, options, resolve, reject).start();
+  }
+
+  /**
+   * Runs ops one after the other, each only if the one before succeeded (`IOSQE_IO_LINK`), in
+   * one submission. A transfer that is shorter than asked breaks the chain too.
+   *
+   * @returns the results, in order. Rejects with the error of the first op that failed, which
+   * also carries its `position` and the `results` of all, those after it ECANCELED.
+   *
+   * @example
+   * ```ts
+   * import { Uring } from "@uring/uring";
+   * import { fsync, write } from "@uring/uring/ops";
+   * import { assertEquals } from "@std/assert";
+   * import { closeSync, openSync } from "node:fs";
+   *
+   * await using uring = new Uring();
+   * const fd = openSync(await Deno.makeTempFile(), "w");
+   * const bytes = new TextEncoder().encode("safe\n");
+   * const [written] = await uring.chain(write(fd, bytes), fsync(fd));
+   * assertEquals(written, 5);
+   * closeSync(fd);
+   * ```
+   */
+  chain<T extends Op<unknown>[]>(...ops: T): Promise<Results<T>> {
+    return this.link<T>(ops);
+  }
+
+  /**
+   * {@linkcode chain} with options: hard links, a signal, a time for the whole of it.
+   *
+   * @throws {RangeError} (as a rejection) for more ops than the submission queue holds.
+   */
+  async link<T extends Op<unknown>[]>(
+    ops: T,
+    options: LinkOptions = {},
+  ): Promise<Results<T>> {
+    if (!Array.isArray(ops)) {
+      throw new TypeError(
+        `Uring.link: ops must be an array; got ${show(ops)}.`,
+      );
+    }
+    for (const op of ops) {
+      const refused = this.#refusal(op, false);
+      if (refused !== undefined) throw refused;
+    }
+    checkSubmit({ signal: options.signal, timeout: options.timeout });
+    if (ops.length === 0) return [] as unknown as Results<T>;
+    if (ops.length > this.ring.sq.entries) {
+      throw new RangeError(
+        `Uring.chain: ${ops.length} ops, but the submission queue holds ` +
+          `${this.ring.sq.entries}, and a chain goes in one submission. Make the Uring with ` +
+          "more entries.",
+      );
+    }
+    const chain = new Chain(this.#engine, ops, options);
+    return await chain.run() as Results<T>;
+  }
+
+  /**
+   * Runs a multishot op: one submission, many results.
+   *
+   * The kernel is asked at the first `next()`, and again whenever it drops the multishot: for
+   * want of room, or of buffers. Leaving the loop cancels it, and undoes what nobody took:
+   * accepted sockets are closed.
+   *
+   * @example
+   * ```ts
+   * import { Uring } from "@uring/uring";
+   * import { timeoutMultishot, opcodes } from "@uring/uring/ops";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using uring = new Uring();
+   * let ticks = 0;
+   * if (opcodes.readMultishot.supported()) { // since Linux 6.4; the probe tells of 6.7
+   *   for await (const _ of uring.stream(timeoutMultishot(1, { count: 3 }))) ticks++;
+   *   assertEquals(ticks, 3);
+   * }
+   * ```
+   */
+  stream<T>(
+    op: Op<T>,
+    options: StreamOptions = {},
+  ): AsyncIterableIterator<T> & AsyncDisposable {
+    const refused = this.#refusal(op, true);
+    if (refused !== undefined) throw refused;
+    checkSubmit({ signal: options.signal });
+    const { limit } = options;
+    if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
+      throw new RangeError(
+        `Uring.stream: limit must be an integer from 1 on; got ${show(limit)}.`,
+      );
+    }
+    const stream = new MultishotStream<T>(this.#engine, op, options, () => {
+      this.#streams.delete(stream as MultishotStream<unknown>);
+    });
+    this.#streams.add(stream as MultishotStream<unknown>);
+    return stream;
+  }
+
+  /**
+   * Sends a message to another ring, of this thread or of another (`IORING_OP_MSG_RING`, Linux
+   * 5.18): whoever listens there with {@linkcode onMessage} gets it.
+   *
+   * @param target the descriptor of the other ring: `uring.ring.fd`, sent by `postMessage`.
+   * @param value a signed 32-bit integer.
+   * @param data an unsigned 32-bit integer.
+   */
+  post(target: number, value: number, data = 0): Promise<void> {
+    let op: Op<void>;
+    try {
+      op = message(target, value, data);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.submit(op);
+  }
+
+  /**
+   * Called for each message of another ring, see {@linkcode post}. A `Uring` that listens keeps
+   * the process alive, unless {@linkcode unref} was called. Undefined: messages are dropped.
+   */
+  get onMessage(): ((value: number, data: number) => void) | undefined {
+    return this.#engine.onMessage;
+  }
+  set onMessage(listener: ((value: number, data: number) => void) | undefined) {
+    if (this.#closing === undefined) this.#engine.listen(listener);
+  }
+
+  /** What was done so far, and what is going on. */
+  get stats(): UringStats {
+    const { counters, inFlight, queued } = this.#engine;
+    const {
+      submitted,
+      completed,
+      inline,
+      sleeps,
+      wakes,
+      overflows,
+      rearms,
+      strays,
+    } = counters;
+    return {
+      submitted,
+      completed,
+      inline,
+      inFlight,
+      queued,
+      enters: this.ring.enters,
+      sleeps,
+      wakes,
+      overflows,
+      rearms,
+      strays,
+    };
+  }
+
+  /** Ops in flight keep the process alive: how it is at first. */
+  ref(): void {
+    this.#engine.keepAlive(true);
+  }
+
+  /** Ops in flight do not keep the process alive. */
+  unref(): void {
+    this.#engine.keepAlive(false);
+  }
+
+  /**
+   * Refuses new ops, ends streams, cancels what waits and what is in flight, and when the last
+   * completion has come unmaps the ring. Safe to call twice: both calls wait for the same end.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const engine = this.#engine;
+    engine.listen(undefined);
+    for (const stream of this.#streams) stream.close();
+    engine.abandonQueued();
+    const cancelled = new Set<number>();
+    const idle = () => engine.inFlight === 0;
+    if (engine.broken === undefined) {
+      while (!idle()) {
+        this.#cancelAll(cancelled);
+        await engine.nextIdle();
+      }
+      engine.close();
+    }
+    // A ring that cannot be entered is left to the kernel, with the memory that it may still use.
+  }
+
+  #cancelAll(cancelled: Set<number>): void {
+    for (const slot of [...this.#engine.slots()]) {
+      if (slot.op === null || cancelled.has(slot.tag)) continue;
+      cancelled.add(slot.tag);
+      const { op } = slot;
+      slot.extra ??= plainExtra();
+      slot.extra.cancelled = true;
+      slot.extra.reason ??= closedError(op);
+      this.#engine.cancel(slot.tag);
+    }
+  }
+
+  /** {@linkcode close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function plainExtra(): Extra {
+  return {
+    cancelled: false,
+    timeout: undefined,
+    multishot: undefined,
+    over: undefined,
+  };
+}
+
+/** An op with options on its way: in the queue, then in the kernel. */
+class Submission implements Batch {
+  readonly size: number;
+  readonly #engine: Engine;
+  readonly #op: Op<unknown>;
+  readonly #options: SubmitOptions;
+  readonly #resolve: Settle;
+  readonly #reject: Settle;
+  readonly #onAbort = (): void => this.#abort();
+  readonly #extra: Extra = plainExtra();
+  #slot: Slot | null = null;
+
+  constructor(
+    engine: Engine,
+    op: Op<unknown>,
+    options: SubmitOptions,
+    resolve: Settle,
+    reject: Settle,
+  ) {
+    this.size = options.timeout === undefined ? 1 : 2;
+    this.#engine = engine;
+    this.#op = op;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#extra.timeout = options.timeout;
+    this.#extra.over = () =>
+      options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  start(): void {
+    this.#options.signal?.addEventListener("abort", this.#onAbort, {
+      once: true,
+    });
+    this.#engine.enqueue(this);
+  }
+
+  launch(): void {
+    const { timeout, flags = 0 } = this.#options;
+    const link = timeout === undefined ? 0 : IOSQE_IO_LINK;
+    this.#slot = this.#engine.launch(
+      this.#op,
+      flags | link,
+      this.#resolve,
+      this.#reject,
+      this.#extra,
+    );
+    if (timeout !== undefined && this.#slot !== null) {
+      this.#engine.launch(linkTimeout(timeout), 0, ignore, ignore, null);
+    }
+  }
+
+  abandon(): void {
+    this.#extra.over?.();
+    this.#resolve(failWith(() => closedError(this.#op)));
+  }
+
+  #abort(): void {
+    const reason = this.#options.signal?.reason;
+    if (this.#engine.withdraw(this)) {
+      // It never reached the kernel.
+      this.#reject(reason);
+      return;
+    }
+    const slot = this.#slot;
+    if (slot === null || slot.extra !== this.#extra) return;
+    this.#extra.cancelled = true;
+    this.#extra.reason = reason;
+    this.#engine.cancel(slot.tag);
+  }
+}
+
+function message(target: number, value: number, data: number): Op<void> {
+  if ((target | 0) !== target || target < 0) {
+    throw new TypeError(
+      `Uring.post: target must be a ring's descriptor; got ${show(target)}.`,
+    );
+  }
+  if ((value | 0) !== value) {
+    throw new RangeError(
+      `Uring.post: value must be a signed 32-bit integer; got ${show(value)}.`,
+    );
+  }
+  if ((data >>> 0) !== data) {
+    throw new RangeError(
+      `Uring.post: data must be an unsigned 32-bit integer; got ${show(data)}.`,
+    );
+  }
+  return Op.of({
+    opcode: IORING_OP_MSG_RING,
+    name: "msg_ring",
+    encode: (sqe) => {
+      prepMsgRing(sqe, target, value >>> 0, MESSAGE * 2 ** 32 + data, 0);
+      return undefined;
+    },
+    decode: () => undefined,
+  });
+}
