@@ -1,0 +1,110 @@
+import {
+  IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_SINGLE_ISSUER,
+  IORING_SETUP_SQPOLL,
+} from "../ffi/mod.ts";
+
+/** The loops that both contestants have. */
+export type Operation = "nop" | "read" | "read-fixed";
+
+/** One thing measured: the same loop, ring and file for each contestant. */
+export interface Case {
+  /** Words joined by hyphens, unique; the command line selects by them. */
+  readonly name: string;
+  /** What the loop does. */
+  readonly operation: Operation;
+  /** How many operations are submitted, waited for and drained at a time. */
+  readonly batch: number;
+  /** `IORING_SETUP_*` bits of the ring. */
+  readonly setupFlags: number;
+  /** How the file is opened; null where there is none. */
+  readonly file: "cached" | "direct" | null;
+  /** The least share of C's rate that TypeScript is to reach. */
+  readonly target: number;
+}
+
+/** What a ring that belongs to one thread asks for; the kernel needs both for its best. */
+const OWN_THREAD = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+
+/** Reads in flight: enough to keep an SSD busy, and what the targets were set at. */
+const READS_IN_FLIGHT = 32;
+
+// At batch 1 each operation pays the whole way into the kernel and back through FFI.
+const targetOfBatch = (batch: number) => batch === 1 ? 0.9 : 0.97;
+
+function nop(batch: number, mode: string, setupFlags: number): Case {
+  return {
+    name: `nop-${batch}-${mode}`,
+    operation: "nop",
+    batch,
+    setupFlags,
+    file: null,
+    target: targetOfBatch(batch),
+  };
+}
+
+function reads(file: "cached" | "direct"): Case[] {
+  const common = { batch: READS_IN_FLIGHT, file, target: 0.97 };
+  return [
+    {
+      ...common,
+      name: `read-${file}-plain`,
+      operation: "read",
+      setupFlags: OWN_THREAD,
+    },
+    {
+      ...common,
+      name: `read-${file}-fixed`,
+      operation: "read-fixed",
+      setupFlags: OWN_THREAD,
+    },
+    // Fixed too: before Linux 5.11 an SQPOLL thread takes registered files only.
+    {
+      ...common,
+      name: `read-${file}-sqpoll`,
+      operation: "read-fixed",
+      setupFlags: IORING_SETUP_SQPOLL,
+    },
+  ];
+}
+
+/** Every case, in the order in which they run. */
+export const cases: readonly Case[] = [
+  ...[1, 8, 32, 128].map((batch) => nop(batch, "defer", OWN_THREAD)),
+  ...[1, 8, 32, 128].map((batch) => nop(batch, "noflags", 0)),
+  nop(32, "sqpoll", IORING_SETUP_SQPOLL),
+  ...reads("cached"),
+  ...reads("direct"),
+];
+
+/**
+ * The cases that one of `selectors` names, all of them when there is none. A selector names a
+ * case when each of its hyphenated words is a word of the case's name: `nop`, `sqpoll`, `nop-32`,
+ * `read-direct`. Throws a RangeError for one that names no case.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { selectCases } from "./cases.ts";
+ *
+ * const names = selectCases(["nop-1", "direct-fixed"]).map((found) => found.name);
+ * assertEquals(names, ["nop-1-defer", "nop-1-noflags", "read-direct-fixed"]);
+ * ```
+ */
+export function selectCases(selectors: readonly string[]): Case[] {
+  const selects = (selector: string, candidate: Case) => {
+    const words = candidate.name.split("-");
+    return selector.split("-").every((word) => words.includes(word));
+  };
+  for (const selector of selectors) {
+    if (!cases.some((candidate) => selects(selector, candidate))) {
+      const names = cases.map((known) => known.name).join(", ");
+      throw new RangeError(
+        `bench: no case is named ${selector}; the names are ${names}`,
+      );
+    }
+  }
+  if (selectors.length === 0) return [...cases];
+  return cases.filter((candidate) =>
+    selectors.some((selector) => selects(selector, candidate))
+  );
+}

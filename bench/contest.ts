@@ -1,0 +1,194 @@
+import { fileURLToPath } from "node:url";
+import { IORING_SETUP_SQPOLL } from "../ffi/mod.ts";
+import type { Case } from "./cases.ts";
+import { Child, type Sample } from "./child.ts";
+import { warm } from "./file.ts";
+import { runFio } from "./fio.ts";
+import { pin } from "./pin.ts";
+import { ratios, type Spread, spread } from "./statistics.ts";
+
+/** Who takes part and for how long. */
+export interface Contest {
+  /** The compiled C contestant, or null. */
+  readonly cProgram: string | null;
+  /** Whether fio takes part in the reads. */
+  readonly fio: boolean;
+  /** The file that reads read; null when no case reads. */
+  readonly path: string | null;
+  /** The CPU that contestants share, see `cpuToShare`. */
+  readonly cpu: number | null;
+  /** How many samples each contestant gives. */
+  readonly pairs: number;
+  /** How long one sample lasts. */
+  readonly seconds: number;
+}
+
+/** What one case came to. Rates are in operations a second. */
+export interface Row {
+  /** The case's name. */
+  readonly name: string;
+  /** `IORING_SETUP_*` bits, as TypeScript's ring has them. */
+  readonly setupFlags: number;
+  /** How many operations were in flight. */
+  readonly batch: number;
+  /** Which backend drove TypeScript's ring. */
+  readonly backend: string;
+  /** C's rate; null without a compiler. */
+  readonly c: Spread | null;
+  /** TypeScript's rate. */
+  readonly typescript: Spread;
+  /** fio's rate; null where it did not take part. */
+  readonly fio: Spread | null;
+  /** TypeScript's rate over C's: for each pair the median of its turns' ratios. */
+  readonly ratio: Spread | null;
+  /** TypeScript's rate over fio's, sample by sample. */
+  readonly ratioToFio: Spread | null;
+  /** What {@linkcode ratio} should reach. */
+  readonly target: number;
+  /** What a reader of the figures must know besides. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * How many turns a sample is cut into. Two C programs against each other showed why: with one turn
+ * of 0.4 s for each sample, the median of five ratios was off by up to 18 % on a machine that others
+ * used too; with eight of 0.05 s, the same noise falls on both. The ratio of a pair is the median
+ * of its turns', so that one turn which the machine spent elsewhere does not decide.
+ */
+const TURNS = 8;
+
+const CONTESTANT = fileURLToPath(new URL("./contestant.ts", import.meta.url));
+
+/** Samples taken and thrown away: TurboFan compiles the loop, each side touches its memory. */
+const WARM_UP_SAMPLES = 1;
+
+/**
+ * How long an SQPOLL contestant is left alone after its turn. Its kernel thread spins for
+ * 50 ms more, and must be asleep before the other one runs.
+ */
+const SQ_THREAD_FALLS_ASLEEP_MS = 80;
+
+/** Runs one case: a sample of each contestant, `pairs` times. */
+export async function runCase(measured: Case, contest: Contest): Promise<Row> {
+  const notes = new Set<string>();
+  const start = (program: string, args: string[]) =>
+    Child.start(pin({ program, args }, measured, contest.cpu));
+  const args = argumentsOf(measured, contest);
+  // A process for each case: a second ring in the same isolate makes its code handle both, which
+  // took a NOP in batches of 32 from 100 to 110 ns.
+  const run = ["run", "--no-check", "-A", CONTESTANT];
+  await using typescript = await start(Deno.execPath(), [...run, ...args]);
+  await using c = contest.cProgram === null
+    ? null
+    : await start(contest.cProgram, args);
+  if (c !== null && c.setupFlags !== typescript.setupFlags) {
+    notes.add(`the rings differ: C's flags are 0x${c.setupFlags.toString(16)}`);
+  }
+  if (typescript.backend !== "liburing") {
+    notes.add(`TypeScript's backend is ${typescript.backend}`);
+  }
+  const samples = await alternate(measured, contest, typescript, c, notes);
+  const summary = (values: number[]) =>
+    values.length > 0 ? spread(values) : null;
+  return {
+    name: measured.name,
+    setupFlags: typescript.setupFlags,
+    batch: measured.batch,
+    backend: typescript.backend,
+    c: summary(samples.c),
+    typescript: spread(samples.typescript),
+    fio: summary(samples.fio),
+    ratio: summary(samples.ratio),
+    ratioToFio: samples.fio.length > 0
+      ? ratios(samples.typescript, samples.fio)
+      : null,
+    target: measured.target,
+    notes: [...notes],
+  };
+}
+
+/** The samples of a case, one element for each pair. */
+interface Samples {
+  readonly c: number[];
+  readonly typescript: number[];
+  readonly fio: number[];
+  readonly ratio: number[];
+}
+
+async function alternate(
+  measured: Case,
+  contest: Contest,
+  typescript: Child,
+  c: Child | null,
+  notes: Set<string>,
+): Promise<Samples> {
+  const samples: Samples = { c: [], typescript: [], fio: [], ratio: [] };
+  const turn = { ...contest, seconds: contest.seconds / TURNS };
+  for (let pair = -WARM_UP_SAMPLES; pair < contest.pairs; pair++) {
+    const turnsOfC: Sample[] = [];
+    const turns: Sample[] = [];
+    for (let i = 0; i < TURNS; i++) {
+      if (c !== null) turnsOfC.push(await takeTurn(c, measured, turn, notes));
+      turns.push(await takeTurn(typescript, measured, turn, notes));
+    }
+    if (pair < 0) continue;
+    samples.typescript.push(overall(turns));
+    if (c !== null) {
+      samples.c.push(overall(turnsOfC));
+      samples.ratio.push(ratios(turns.map(rate), turnsOfC.map(rate)).median);
+    }
+    if (contest.fio && measured.file !== null && contest.path !== null) {
+      if (measured.file === "cached") await warm(contest.path);
+      const { path, seconds, cpu } = contest;
+      samples.fio.push(await runFio(measured, path, seconds, cpu));
+    }
+  }
+  return samples;
+}
+
+function rate({ operations, seconds }: Sample): number {
+  return operations / seconds;
+}
+
+/** The rate of all turns together. */
+function overall(turns: readonly Sample[]): number {
+  const sum = (of: (turn: Sample) => number) =>
+    turns.reduce((total, turn) => total + of(turn), 0);
+  return sum((turn) => turn.operations) / sum((turn) => turn.seconds);
+}
+
+/** One turn of a child. One from the page cache that had to go to the disk is repeated. */
+async function takeTurn(
+  child: Child,
+  measured: Case,
+  { path, seconds }: Contest,
+  notes: Set<string>,
+): Promise<Sample> {
+  const cached = measured.file === "cached";
+  for (let attempt = 1;; attempt++) {
+    if (cached && path !== null) await warm(path);
+    const before = await child.bytesFromStorage();
+    const turn = await child.run(seconds);
+    const blocks = (await child.bytesFromStorage() - before) / 4096;
+    if (measured.setupFlags & IORING_SETUP_SQPOLL) {
+      await new Promise((resolve) =>
+        setTimeout(resolve, SQ_THREAD_FALLS_ASLEEP_MS)
+      );
+    }
+    if (measured.file === "direct" && blocks < 0.99 * turn.operations) {
+      notes.add("O_DIRECT did not reach a disk");
+    }
+    if (!cached || blocks < 0.001 * turn.operations) return turn;
+    if (attempt === 3) {
+      notes.add("the page cache did not hold the file");
+      return turn;
+    }
+  }
+}
+
+function argumentsOf(measured: Case, contest: Contest): string[] {
+  const { operation, batch, setupFlags, file } = measured;
+  const args = [operation, String(batch), String(setupFlags)];
+  if (file !== null && contest.path !== null) args.push(contest.path, file);
+  return args;
+}
