@@ -11,6 +11,7 @@ import { errno, errnoView, libc } from "./libc.ts";
 import {
   F_GETPIPE_SZ,
   F_SETPIPE_SZ,
+  SEEK_CUR,
   SEEK_DATA,
   SEEK_HOLE,
   SEEK_SET,
@@ -44,9 +45,30 @@ const MOST = Number.MAX_SAFE_INTEGER;
  * ```
  */
 export function lseek(fd: number, offset: number, whence: number): number {
-  const position = tryLseek(fd, offset, whence);
-  if (position < 0) throw systemError(-position, "lseek");
-  return position;
+  const place = tryLseek(fd, offset, whence);
+  if (place < 0) throw systemError(-place, "lseek");
+  return place;
+}
+
+/**
+ * A file's position, in bytes from the beginning; -1 where it has none, as a pipe, a socket
+ * and a terminal: what an op takes as the offset of such a file.
+ *
+ * @throws {RangeError} if the argument is out of range.
+ *
+ * @example
+ * ```ts
+ * import { closeSync, openSync } from "node:fs";
+ * import { position } from "@uring/uring/ffi";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const fd = openSync("/proc/version", "r");
+ * assertEquals(position(fd), 0);
+ * closeSync(fd);
+ * ```
+ */
+export function position(fd: number): number {
+  return Math.max(tryLseek(fd, 0, SEEK_CUR), -1);
 }
 
 /** The new position, or an errno, negated. */
@@ -55,8 +77,8 @@ function tryLseek(fd: number, offset: number, whence: number): number {
   checkInteger("lseek: offset", offset, -MOST, MOST);
   checkInteger("lseek: whence", whence, SEEK_SET, SEEK_HOLE);
   errnoView();
-  const position = Number(libc().lseek(fd, BigInt(offset), whence));
-  return position < 0 ? -errno() : position;
+  const place = Number(libc().lseek(fd, BigInt(offset), whence));
+  return place < 0 ? -errno() : place;
 }
 
 /**
@@ -142,9 +164,8 @@ export function setLength(fd: number, length: number): void {
  *
  * @example
  * ```ts
- * import { closeSync } from "node:fs";
  * import { growPipe } from "@uring/uring/ffi";
- * import { opcodes, pipe, run } from "@uring/uring/ops";
+ * import { close, opcodes, pipe, run } from "@uring/uring/ops";
  * import { Ring } from "@uring/uring/ring";
  * import { assert } from "@std/assert";
  *
@@ -152,8 +173,7 @@ export function setLength(fd: number, length: number): void {
  *   using ring = new Ring(4);
  *   const [reader, writer] = run(ring, pipe());
  *   assert(growPipe(writer, 128 * 1024) >= 64 * 1024);
- *   closeSync(reader);
- *   closeSync(writer);
+ *   for (const fd of [reader, writer]) run(ring, close(fd));
  * }
  * ```
  */
