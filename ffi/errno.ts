@@ -31,7 +31,9 @@ function nameTable(): Map<number, string> {
     const nameOf = libc().strerrorname_np;
     for (let errno = 1; nameOf && errno <= LARGEST; errno++) {
       const name = names.has(errno) ? null : nameOf(errno);
-      if (name !== null) names.set(errno, Deno.UnsafePointerView.getCString(name));
+      if (name !== null) {
+        names.set(errno, Deno.UnsafePointerView.getCString(name));
+      }
     }
   }
   return names;
@@ -86,7 +88,9 @@ export function errnoNumber(name: string): number | undefined {
  * ```
  */
 export function errnoMessage(errno: number): string {
-  const known = errno === EOPNOTSUPP ? undefined : getSystemErrorMap().get(-errno);
+  const known = errno === EOPNOTSUPP
+    ? undefined
+    : getSystemErrorMap().get(-errno);
   return known?.[1] ?? strerror(errno);
 }
 

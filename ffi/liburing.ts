@@ -6,7 +6,13 @@
 
 import type { Kernel, RingMapping, SetupRequest } from "./kernel.ts";
 import { io_uring } from "./layout.ts";
-import { IORING_SETUP_NO_SQARRAY } from "./abi.ts";
+import { IORING_SETUP_NO_SQARRAY, IORING_SETUP_SQE128 } from "./abi.ts";
+import {
+  type MappedRing,
+  type Region,
+  resizeRing,
+  unmapRegion,
+} from "./map_ring.ts";
 import {
   decodeParams,
   detachMapping,
@@ -15,7 +21,6 @@ import {
   setupSizes,
 } from "./params.ts";
 import { setupError } from "./setup_error.ts";
-import { systemError } from "./errors.ts";
 
 const LIBRARY = "liburing.so.2";
 
@@ -46,7 +51,7 @@ const symbols = {
   io_uring_major_version: { parameters: [], result: "i32", optional: true },
   /** int io_uring_minor_version(void), since 2.4 */
   io_uring_minor_version: { parameters: [], result: "i32", optional: true },
-  /** int io_uring_resize_rings(struct io_uring *, struct io_uring_params *), since 2.9 */
+  /** int io_uring_resize_rings(struct io_uring *, struct io_uring_params *), since 2.9: tells that version. */
   io_uring_resize_rings: {
     parameters: ["buffer", "buffer"],
     result: "i32",
@@ -76,9 +81,14 @@ class LibUringKernel implements Kernel {
   readonly backend = "liburing";
   readonly version: string;
   readonly #library: LibUring;
+  // The hot ones by themselves: looking a symbol up in the library costs as much as the call.
+  readonly #enter: LibUring["io_uring_enter"];
+  readonly #enter2: LibUring["io_uring_enter2"];
 
   constructor(library: LibUring) {
     this.#library = library;
+    this.#enter = library.io_uring_enter;
+    this.#enter2 = library.io_uring_enter2;
     const major = library.io_uring_major_version?.();
     const minor = library.io_uring_minor_version?.();
     // Only 2.3 has io_uring_enter but cannot tell its version.
@@ -112,7 +122,8 @@ class LibUringKernel implements Kernel {
     minComplete: number,
     flags: number,
   ): number {
-    return this.#library.io_uring_enter(
+    const enter = this.#enter;
+    return enter(
       fd,
       toSubmit,
       minComplete,
@@ -129,7 +140,8 @@ class LibUringKernel implements Kernel {
     argument: bigint,
     size: bigint,
   ): number {
-    return this.#library.io_uring_enter2(
+    const enter2 = this.#enter2;
+    return enter2(
       fd,
       toSubmit,
       minComplete,
@@ -150,24 +162,10 @@ class LibUringKernel implements Kernel {
 
   resize(old: RingMapping, request: SetupRequest): RingMapping {
     const { struct } = old as LibUringMapping;
-    const resize = this.#library.io_uring_resize_rings;
-    if (!resize) {
-      throw new Error(
-        `Ring.resize: liburing ${this.version} cannot resize rings. ` +
-          'Use liburing 2.9 or later, or { backend: "syscall" }.',
-      );
-    }
-    const params = encodeParams(request);
-    const result = resize(struct, params);
-    if (result < 0) throw systemError(-result, "io_uring_resize_rings");
-    // liburing has unmapped the old memory; nothing looked at it since.
-    detachMapping(old);
-    // The kernel answers with sizes and offsets but not with the ring's own properties.
-    return {
-      ...mapping(struct, params),
-      flags: old.flags,
-      features: old.features,
-    };
+    const unmap = () => regionsOf(struct).forEach(unmapRegion);
+    const made = resizeRing(this, old, request, unmap);
+    adopt(struct, made);
+    return { ...made, struct } as LibUringMapping;
   }
 
   close(mapping: RingMapping): void {
@@ -182,19 +180,16 @@ function mapping(
 ): LibUringMapping {
   const made = decodeParams(params);
   const word = (field: number) => Number(struct.getBigUint64(field, true));
-  const sq = region(word(io_uring.sq_ring_ptr), word(io_uring.sq_ring_sz));
-  // Both queues share one mapping, but for those that io_uring_resize_rings made.
-  const cq = word(io_uring.cq_ring_ptr) === word(io_uring.sq_ring_ptr)
-    ? sq
-    : region(word(io_uring.cq_ring_ptr), word(io_uring.cq_ring_sz));
+  // Both queues share one mapping (IORING_FEAT_SINGLE_MMAP, Linux 5.4).
+  const buffer = region(word(io_uring.sq_ring_ptr), word(io_uring.sq_ring_sz));
   const result: LibUringMapping = {
     fd: struct.getInt32(io_uring.ring_fd, true),
     flags: made.flags,
     features: made.features,
     sqEntries: made.sqEntries,
     cqEntries: made.cqEntries,
-    sq: { buffer: sq, ...made.sq },
-    cq: { buffer: cq, ...made.cq },
+    sq: { buffer, ...made.sq },
+    cq: { buffer, ...made.cq },
     sqes: region(word(io_uring.sq_sqes), setupSizes(made).sqes),
     struct,
   };
@@ -203,9 +198,52 @@ function mapping(
 }
 
 function region(address: number, byteLength: number): ArrayBuffer {
+  return Deno.UnsafePointerView.getArrayBuffer(
+    pointerTo(address),
+    byteLength,
+  );
+}
+
+function pointerTo(address: number): Deno.PointerObject {
   const pointer = Deno.UnsafePointer.create(BigInt(address));
   if (pointer === null) {
     throw new Error("liburing left a pointer of struct io_uring NULL.");
   }
-  return Deno.UnsafePointerView.getArrayBuffer(pointer, byteLength);
+  return pointer;
+}
+
+/** The memory that liburing will unmap. */
+function regionsOf(struct: DataView): Region[] {
+  const word = (field: number) => Number(struct.getBigUint64(field, true));
+  const entries = struct.getUint32(io_uring.sq_ring_entries, true);
+  const wide = struct.getUint32(io_uring.flags, true) & IORING_SETUP_SQE128;
+  return [
+    {
+      pointer: pointerTo(word(io_uring.sq_ring_ptr)),
+      byteLength: word(io_uring.sq_ring_sz),
+    },
+    {
+      pointer: pointerTo(word(io_uring.sq_sqes)),
+      byteLength: entries * (wide ? 128 : 64),
+    },
+  ];
+}
+
+/** Has liburing unmap other memory than it mapped, at the end. It looks at nothing else. */
+function adopt(struct: DataView, mapped: MappedRing): void {
+  const { ring, entries, sqEntries } = mapped;
+  const read = (field: number) => struct.getBigUint64(field, true);
+  const write = (field: number, value: bigint) =>
+    struct.setBigUint64(field, value, true);
+  const address = Deno.UnsafePointer.value(ring.pointer);
+  // The size of the entries each version of liburing looks up elsewhere.
+  const counter = read(io_uring.sq_kring_entries) - read(io_uring.sq_ring_ptr);
+  write(io_uring.sq_kring_entries, address + counter);
+  struct.setUint32(io_uring.sq_ring_entries, sqEntries, true);
+  write(io_uring.sq_sqes_sz, BigInt(entries.byteLength));
+  write(io_uring.sq_sqes, Deno.UnsafePointer.value(entries.pointer));
+  write(io_uring.sq_ring_ptr, address);
+  write(io_uring.sq_ring_sz, BigInt(ring.byteLength));
+  write(io_uring.cq_ring_ptr, address);
+  write(io_uring.cq_ring_sz, BigInt(ring.byteLength));
 }

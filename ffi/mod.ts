@@ -20,7 +20,7 @@ export {
   type SystemErrorOptions,
   UringError,
 } from "./errors.ts";
-export { growPipe, lseek, nextData, setLength } from "./file.ts";
+export { growPipe, lseek, nextData, position, setLength } from "./file.ts";
 export type {
   CompletionQueueLayout,
   Kernel,

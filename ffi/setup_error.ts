@@ -11,6 +11,7 @@ import {
   IORING_SETUP_SQ_AFF,
   IORING_SETUP_SQPOLL,
 } from "./abi.ts";
+import { errnoName } from "./errno.ts";
 import { type SystemError, systemError } from "./errors.ts";
 import type { SetupRequest } from "./kernel.ts";
 import { libc } from "./libc.ts";
@@ -30,6 +31,19 @@ export function setupError(errno: number, request: SetupRequest): SystemError {
     ? error
     : systemError(errno, "io_uring_setup", { hint });
 }
+
+/** The error for an errno of `IORING_REGISTER_RESIZE_RINGS`. */
+export function resizeError(errno: number): SystemError {
+  const name = "io_uring_resize_rings";
+  return systemError(errno, name, { hint: resizeHints[errnoName(errno)] });
+}
+
+const resizeHints: Readonly<Record<string, string>> = {
+  EOVERFLOW:
+    "What is in the queues does not fit them: submit, and take the completions, first.",
+  EINVAL: "IORING_REGISTER_RESIZE_RINGS needs Linux 6.13 or later.",
+  EEXIST: "The ring belongs to the thread that made it.",
+};
 
 const hints: Readonly<Record<string, (request: SetupRequest) => string>> = {
   ENOSYS: () =>

@@ -7,11 +7,12 @@
 import { IORING_REGISTER_SYNC_CANCEL } from "../ffi/abi.ts";
 import type { Kernel, RingMapping } from "../ffi/kernel.ts";
 import { io_uring_sync_cancel_reg as cancel } from "../ffi/layout.ts";
+import { drain, wasUsed } from "./drain.ts";
 import { withBlock } from "./registration/argument.ts";
 import { encodeCancel } from "./registration/cancel.ts";
 import { unregisterRingFd } from "./registration/ring_fd.ts";
 
-/** What cannot be cancelled, such as a read that a disk is busy with, is waited for this long. */
+/** How long to wait for what cannot be cancelled, in milliseconds. */
 const PATIENCE = 10_000;
 
 /** What there is to close of a ring, whether somebody still holds it or not. */
@@ -26,9 +27,17 @@ export interface Remains {
   readonly keep: Set<unknown>;
 }
 
-/** Cancels what is in flight, and gives back everything that the ring had of the kernel. */
+/**
+ * Cancels what is in flight, waits until the kernel writes to nobody's memory any more, and
+ * gives back everything that the ring had of the kernel.
+ *
+ * Kernels before 6.0 cannot cancel so (EINVAL): there a ring is as safe to close as in C, and
+ * whoever closes it keeps the buffers.
+ */
 export function closeRing({ kernel, mapping, ringFd, keep }: Remains): void {
-  cancelEverything(kernel, mapping);
+  if (wasUsed(mapping) && cancelEverything(kernel, mapping)) {
+    drain(kernel, mapping, PATIENCE, () => cancelEverything(kernel, mapping));
+  }
   if (ringFd >= 0) {
     // The thread's table would keep the ring alive.
     unregisterRingFd(
@@ -42,14 +51,15 @@ export function closeRing({ kernel, mapping, ringFd, keep }: Remains): void {
 }
 
 /**
- * Cancels every op of a ring and waits until none is left, so that the kernel writes to
- * nobody's memory afterwards. Kernels before 6.0 cannot (EINVAL): there a ring is as safe to
- * close as in C, and whoever closes it keeps the buffers.
+ * Cancels every op of a ring. Those that are being executed, such as a read that a disk is
+ * busy with, go on, and nobody waits for them.
+ *
+ * @returns whether the kernel can.
  */
-function cancelEverything(kernel: Kernel, mapping: RingMapping): void {
-  withBlock(cancel.size, (block) => {
-    encodeCancel(block, { any: true, all: true, timeout: PATIENCE });
-    // Its answer changes nothing: there was nothing to cancel, or the ring closes regardless.
-    kernel.register(mapping.fd, IORING_REGISTER_SYNC_CANCEL, block.address, 1);
+function cancelEverything(kernel: Kernel, mapping: RingMapping): boolean {
+  return withBlock(cancel.size, (block) => {
+    encodeCancel(block, { any: true, all: true });
+    const opcode = IORING_REGISTER_SYNC_CANCEL;
+    return kernel.register(mapping.fd, opcode, block.address, 1) >= 0;
   });
 }

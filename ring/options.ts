@@ -157,3 +157,15 @@ function checkFlags(flags: number, given: RingOptions): void {
     );
   }
 }
+
+/**
+ * Whether completions must be asked for, because no word in shared memory tells of them: IOPOLL
+ * rings find them only by asking the device; DEFER_TASKRUN ones without TASKRUN_FLAG have work
+ * waiting and no word that says so.
+ */
+export function isSilent(flags: number): boolean {
+  const { IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_TASKRUN_FLAG } = abi;
+  return (flags & abi.IORING_SETUP_IOPOLL) !== 0 ||
+    (flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG)) ===
+      IORING_SETUP_DEFER_TASKRUN;
+}

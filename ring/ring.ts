@@ -19,7 +19,7 @@ import { closeRing, type Remains } from "./close.ts";
 import { CompletionQueue } from "./completion_queue.ts";
 import type { Cqe } from "./cqe.ts";
 import { enterHint } from "./enter_error.ts";
-import { type RingOptions, setupRequest } from "./options.ts";
+import { isSilent, type RingOptions, setupRequest } from "./options.ts";
 import { registerError } from "./registration/opcodes.ts";
 import { registerRingFd, unregisterRingFd } from "./registration/ring_fd.ts";
 import { Registrations } from "./registrations.ts";
@@ -36,8 +36,6 @@ import {
 const EINTR = 4;
 const EAGAIN = 11;
 const EBUSY = 16;
-const EEXIST = 17;
-const EINVAL = 22;
 const ETIME = 62;
 const EOPNOTSUPP = 95;
 
@@ -537,11 +535,7 @@ export class Ring extends Registrations implements Disposable {
    * ```
    */
   registerRingFd(): void {
-    if (this.#remains.ringFd >= 0) {
-      const hint = "The ring's descriptor is registered already.";
-      throw systemError(EEXIST, "io_uring_register_ring_fd", { hint });
-    }
-    const index = registerRingFd(this);
+    const index = registerRingFd(this, this.#remains.ringFd);
     this.#remains.ringFd = index;
     this.#enterFd = index;
     this.#enterFlags |= abi.IORING_ENTER_REGISTERED_RING;
@@ -560,12 +554,7 @@ export class Ring extends Registrations implements Disposable {
    */
   unregisterRingFd(): void {
     if (this.#state !== "open") this.#refuse();
-    const { ringFd } = this.#remains;
-    if (ringFd < 0) {
-      const hint = "The ring's descriptor is not registered.";
-      throw systemError(EINVAL, "io_uring_unregister_ring_fd", { hint });
-    }
-    unregisterRingFd(this.register.bind(this), ringFd);
+    unregisterRingFd(this.register.bind(this), this.#remains.ringFd);
     this.#remains.ringFd = -1;
     this.#enterFd = this.fd;
     this.#enterFlags &= ~abi.IORING_ENTER_REGISTERED_RING;
@@ -607,9 +596,10 @@ export class Ring extends Registrations implements Disposable {
    * import * as abi from "@uring/uring/ffi";
    * import { assertEquals } from "@std/assert";
    *
-   * if (Deno.osRelease().split(".").map(Number)[0]! >= 7) {
+   * using plain = new Ring(8);
+   * if (plain.features & abi.IORING_FEAT_RW_ATTR) { // Linux 6.14; resize needs 6.13
    *   const flags = abi.IORING_SETUP_SINGLE_ISSUER | abi.IORING_SETUP_DEFER_TASKRUN;
-   *   using ring = new Ring({ entries: 8, flags, backend: "syscall" });
+   *   using ring = new Ring({ entries: 8, flags });
    *   ring.resize({ entries: 64 });
    *   assertEquals([ring.sq.entries, ring.cq.entries], [64, 128]);
    * }
@@ -623,17 +613,33 @@ export class Ring extends Registrations implements Disposable {
     const submissions = this.#sq.save();
     const completions = this.#cq.save();
     const { mapping } = this.#remains;
-    this.#remains.mapping = this.#kernel.resize(mapping, request);
+    try {
+      this.#remains.mapping = this.#kernel.resize(mapping, request);
+    } catch (error) {
+      // The kernel has new queues and they could not be mapped: the backend closed the ring.
+      if (mapping.sqes.detached) this.#abandon();
+      throw error;
+    }
     this.#sq = new SubmissionQueue(this.#remains.mapping);
     this.#cq = new CompletionQueue(this.#remains.mapping);
     this.#sq.restore(submissions);
     this.#cq.restore(completions);
   }
 
+  #abandon(): void {
+    forgotten.unregister(this);
+    this.#state = "closed";
+    this.keep.clear();
+  }
+
   /**
-   * Cancels what is in flight, waits for that (from Linux 6.0 on), unmaps the queues and
-   * gives the descriptor back. Safe to call twice, and from within a visit of
+   * Cancels what is in flight, waits until the kernel has done with everybody's memory, unmaps
+   * the queues and gives the descriptor back. Safe to call twice, and from within a visit of
    * {@linkcode forEachCqe}: then the ring closes when the round is over.
+   *
+   * It cannot wait before Linux 6.0, nor on a ring where `IOSQE_CQE_SKIP_SUCCESS` was used or
+   * whose restrictions forbid a NOP with `IOSQE_IO_DRAIN`: there, wait for the completions
+   * first. What cannot be cancelled is waited for 10 seconds.
    */
   close(): void {
     if (this.#state === "closed") return;
@@ -653,15 +659,4 @@ export class Ring extends Registrations implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/**
- * IOPOLL rings find completions only by asking the device; DEFER_TASKRUN ones without
- * TASKRUN_FLAG have work waiting and no word in shared memory that says so.
- */
-function isSilent(flags: number): boolean {
-  const { IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_TASKRUN_FLAG } = abi;
-  return (flags & abi.IORING_SETUP_IOPOLL) !== 0 ||
-    (flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG)) ===
-      IORING_SETUP_DEFER_TASKRUN;
 }

@@ -11,6 +11,8 @@ import {
   IORING_SETUP_SQPOLL,
   IORING_SQ_NEED_WAKEUP,
   IOSQE_CQE_SKIP_SUCCESS,
+  IOSQE_IO_HARDLINK,
+  IOSQE_IO_LINK,
 } from "../ffi/abi.ts";
 import type { RingMapping } from "../ffi/kernel.ts";
 import { Sqe } from "./sqe.ts";
@@ -63,6 +65,8 @@ export class SubmissionQueue {
   readonly #wideSqe: Sqe | null;
   /** One past the last entry handed out. */
   #filled = 0;
+  /** One past the last entry over two slots. */
+  #wideEnd = 0;
   /** The tail that the kernel was shown: `#filled` as of the last publish. */
   #published = 0;
   /** The kernel's head as last seen: it can only have moved on since. */
@@ -129,13 +133,25 @@ export class SubmissionQueue {
     const atEnd = (this.#filled & this.#mask) === this.#mask;
     if (this.space < (atEnd ? 3 : 2)) return null;
     if (atEnd) {
+      const links = this.#lastFlags() & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
       const padding = this.next();
-      if (padding !== null) padding.flags = IOSQE_CQE_SKIP_SUCCESS;
+      // A chain goes on behind the padding.
+      if (padding !== null) padding.flags = IOSQE_CQE_SKIP_SUCCESS | links;
     }
     const first = this.next();
     if (first === null || this.next() === null) return null;
     sqe.base = ((this.#filled - 2) & this.#mask) << 4;
+    this.#wideEnd = this.#filled;
     return sqe;
+  }
+
+  /** The flags of the entry handed out last, if the kernel has not taken it; else 0. */
+  #lastFlags(): number {
+    const filled = this.#filled;
+    if (filled === this.#seenHead) return 0;
+    const slots = filled === this.#wideEnd ? 2 : 1;
+    const base = ((filled - slots) & this.#mask) << 4;
+    return ((this.#sqe.words[base] as number) >>> 8) & 0xff;
   }
 
   /** Eight stores of doubles cost 2 ns, `fill` a call into the runtime. */

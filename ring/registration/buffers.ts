@@ -164,7 +164,7 @@ export class RegisteredBuffers {
    *
    * @example
    * ```ts
-   * import { registerOpcodes, Ring } from "@uring/uring/ring";
+   * import { Ring } from "@uring/uring/ring";
    * import { isSystemError, Memory } from "@uring/uring/ffi";
    * import { assertEquals } from "@std/assert";
    *
@@ -278,7 +278,7 @@ function hint(errno: number): string | undefined {
     case "ENXIO":
       return "No buffers are registered.";
     case "EFAULT":
-    case "ENOTSUP": // as node:util calls EOPNOTSUPP
+    case "EOPNOTSUPP":
       return "A view must be over memory that can be pinned: not over a file's pages, and " +
         "not read-only.";
     default:

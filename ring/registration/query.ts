@@ -74,8 +74,7 @@ const hint = hints({
 });
 
 const answerHint = hints({
-  // As node:util calls EOPNOTSUPP.
-  ENOTSUP:
+  EOPNOTSUPP:
     "The kernel does not know this question: it needs Linux 6.19 or later.",
 });
 

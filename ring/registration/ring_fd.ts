@@ -10,10 +10,13 @@ import {
   IORING_UNREGISTER_RING_FDS,
 } from "../../ffi/abi.ts";
 import type { Block } from "../../ffi/block.ts";
+import { systemError } from "../../ffi/errors.ts";
 import { io_uring_rsrc_update as update } from "../../ffi/layout.ts";
 import type { Registrar } from "../registrar.ts";
 import { hints, withBlock } from "./argument.ts";
 
+const EEXIST = 17;
+const EINVAL = 22;
 const ANY_INDEX = 0xffff_ffff;
 
 const hint = hints({
@@ -21,8 +24,17 @@ const hint = hints({
     "All 16 places of this thread are taken: unregister another ring's descriptor.",
 });
 
-/** Registers a ring's descriptor; returns its index. */
-export function registerRingFd(ring: Registrar): number {
+/**
+ * Registers a ring's descriptor; returns its index.
+ *
+ * @param index the index that it has already; -1 if it has none.
+ * @throws {SystemError} EEXIST if it has one, as in liburing.
+ */
+export function registerRingFd(ring: Registrar, index: number): number {
+  if (index >= 0) {
+    const hint = "The ring's descriptor is registered already.";
+    throw systemError(EEXIST, "io_uring_register_ring_fd", { hint });
+  }
   return withBlock(update.size, (block) => {
     block.view.setUint32(update.offset, ANY_INDEX, true);
     block.view.setBigUint64(update.data, BigInt(ring.fd), true);
@@ -36,6 +48,7 @@ export function registerRingFd(ring: Registrar): number {
  * Gives the place in the table back.
  *
  * @param register io_uring_register(2) on the ring.
+ * @throws {SystemError} EINVAL if the index is -1, as in liburing.
  */
 export function unregisterRingFd(
   register: (
@@ -46,6 +59,10 @@ export function unregisterRingFd(
   ) => number,
   index: number,
 ): void {
+  if (index < 0) {
+    const hint = "The ring's descriptor is not registered.";
+    throw systemError(EINVAL, "io_uring_unregister_ring_fd", { hint });
+  }
   withBlock(update.size, (block) => {
     block.view.setUint32(update.offset, index, true);
     const name = "io_uring_unregister_ring_fd";

@@ -33,8 +33,7 @@ const hint = hints({
   EINVAL:
     "The ring must have IORING_SETUP_DEFER_TASKRUN and IORING_SETUP_CQE32 (or CQE_MIXED).",
   ENODEV: "There is no network interface with this index (see ip link).",
-  // As node:util calls EOPNOTSUPP.
-  ENOTSUP:
+  EOPNOTSUPP:
     "The kernel has no zero-copy receive (CONFIG_IO_URING_ZCRX), or the interface's driver " +
     "cannot do it.",
   EEXIST: "The card's queue is in use already.",
