@@ -63,8 +63,10 @@ export interface NopOptions {
  * assertEquals(run(ring, nop()), 0);
  * ```
  */
-export function nop(options: NopOptions = {}): Op<number> {
-  return nopOf("nop", IORING_OP_NOP, prepNop, options);
+export function nop(options?: NopOptions): Op<number> {
+  return options === undefined
+    ? PLAIN
+    : nopOf("nop", IORING_OP_NOP, prepNop, options);
 }
 
 /**
@@ -123,3 +125,6 @@ function nopOf(
     decode: count,
   });
 }
+
+/** An op is a value: without options, one will do for all. */
+const PLAIN = nopOf("nop", IORING_OP_NOP, prepNop, {});

@@ -76,40 +76,50 @@ export interface OpParts<T, H extends Held> {
  * assertEquals(run(ring, nop()), 0);
  * ```
  */
-export class Op<T> {
+export abstract class Op<T> {
   /** The opcode, `IORING_OP_*`. */
   readonly opcode: number;
   /** The opcode's name in lower case: `"openat"`. */
   readonly name: string;
-  /** Writes everything but `user_data` to a zeroed entry; returns what must stay alive. */
-  readonly encode: (sqe: Sqe) => Held;
   /** The path that the op is about, if any. */
   readonly path: string | undefined;
   /** Whether one submission gives many completions. */
   readonly multishot: boolean;
-  readonly #decode: (completion: Completion, held: Held) => T;
-  readonly #benign: number | readonly number[];
-  readonly #hint: ((errno: number) => string | undefined) | undefined;
-  readonly #ends: ((completion: Completion) => boolean | "after") | undefined;
-  readonly #undo: ((value: never) => Op<unknown> | undefined) | undefined;
 
   /** Makes an op of its parts. `H` is what `encode` returns and `decode` gets back. */
   static of<T, H extends Held>(parts: OpParts<T, H>): Op<T> {
     // H is private to the two functions: whoever runs the op only carries it across.
-    return new Op<T>(parts as unknown as OpParts<T, Held>);
+    return new ComposedOp<T>(parts as unknown as OpParts<T, Held>);
   }
 
-  private constructor(parts: OpParts<T, Held>) {
-    this.opcode = parts.opcode;
-    this.name = parts.name;
-    this.encode = parts.encode;
-    this.path = parts.path;
-    this.multishot = parts.multishot === true;
-    this.#decode = parts.decode;
-    this.#benign = parts.benign ?? 0;
-    this.#hint = parts.hint;
-    this.#ends = parts.ends;
-    this.#undo = parts.undo;
+  /** For ops that are classes of their own; {@linkcode Op.of} makes the others. */
+  constructor(
+    opcode: number,
+    name: string,
+    path?: string,
+    multishot: boolean = false,
+  ) {
+    this.opcode = opcode;
+    this.name = name;
+    this.path = path;
+    this.multishot = multishot;
+  }
+
+  /** Writes everything but `user_data` to a zeroed entry; returns what must stay alive. */
+  abstract encode(sqe: Sqe): Held;
+
+  /**
+   * Reads the result of a completion that has not failed.
+   *
+   * @param held what {@linkcode encode} returned for this submission.
+   */
+  abstract decode(completion: Completion, held: Held): T;
+
+  /** Whether a completion of this op is an error. */
+  failed(completion: Completion): boolean {
+    // A zero-copy send's notification reports its usage in the sign bit: no errno.
+    return completion.res < 0 &&
+      (completion.flags & IORING_CQE_F_NOTIF) === 0;
   }
 
   /**
@@ -117,21 +127,17 @@ export class Op<T> {
    * true without a result, `"after"` with one.
    */
   ends(completion: Completion): boolean | "after" {
-    return this.failed(completion) || (this.#ends?.(completion) ?? false);
+    return this.failed(completion);
   }
 
   /** The op that undoes a result which nobody took; undefined if there is nothing to undo. */
-  undo(value: T): Op<unknown> | undefined {
-    return this.#undo?.(value as never);
+  undo(_value: T): Op<unknown> | undefined {
+    return undefined;
   }
 
-  /** Whether a completion of this op is an error. */
-  failed(completion: Completion): boolean {
-    const { res } = completion;
-    // A zero-copy send's notification reports its usage in the sign bit: no errno.
-    if (res >= 0 || completion.flags & IORING_CQE_F_NOTIF) return false;
-    const benign = this.#benign;
-    return typeof benign === "number" ? res !== benign : !benign.includes(res);
+  /** A sentence for an errno of this op that says what to do about it. */
+  hint(_errno: number): string | undefined {
+    return undefined;
   }
 
   /** The error of a completion that failed: names the op, the path, the errno. */
@@ -143,7 +149,7 @@ export class Op<T> {
   errorOf(errno: number): SystemError {
     return systemError(errno, this.name, {
       path: this.path,
-      hint: this.#hint?.(errno),
+      hint: this.hint(errno),
     });
   }
 
@@ -155,7 +161,50 @@ export class Op<T> {
    */
   finish(completion: Completion, held: Held): T {
     if (this.failed(completion)) throw this.error(completion);
-    return this.#decode(completion, held);
+    return this.decode(completion, held);
+  }
+}
+
+/** An op out of parts. */
+class ComposedOp<T> extends Op<T> {
+  readonly #parts: OpParts<T, Held>;
+  readonly #encode: (sqe: Sqe) => Held;
+  readonly #decode: (completion: Completion, held: Held) => T;
+
+  constructor(parts: OpParts<T, Held>) {
+    super(parts.opcode, parts.name, parts.path, parts.multishot === true);
+    this.#parts = parts;
+    this.#encode = parts.encode;
+    this.#decode = parts.decode;
+  }
+
+  override encode(sqe: Sqe): Held {
+    const encode = this.#encode;
+    return encode(sqe);
+  }
+
+  override decode(completion: Completion, held: Held): T {
+    const decode = this.#decode;
+    return decode(completion, held);
+  }
+
+  override failed(completion: Completion): boolean {
+    if (completion.res >= 0 || !super.failed(completion)) return false;
+    const { benign = 0 } = this.#parts;
+    const { res } = completion;
+    return typeof benign === "number" ? res !== benign : !benign.includes(res);
+  }
+
+  override ends(completion: Completion): boolean | "after" {
+    return this.failed(completion) || (this.#parts.ends?.(completion) ?? false);
+  }
+
+  override undo(value: T): Op<unknown> | undefined {
+    return this.#parts.undo?.(value);
+  }
+
+  override hint(errno: number): string | undefined {
+    return this.#parts.hint?.(errno);
   }
 }
 

@@ -36,6 +36,10 @@ export interface Kind {
   readonly builder: string;
   /** How errors call the file: "readFixed: fd". */
   readonly fd: string;
+  /** How errors call the buffer: "readFixed: buffer". */
+  readonly buffer: string;
+  /** How errors call the offset: "readFixed: offset". */
+  readonly offset: string;
   /** Whether it uses a registered buffer. */
   readonly fixed: boolean;
 }
@@ -43,7 +47,15 @@ export interface Kind {
 /** The {@linkcode Kind} of an op that moves bytes. */
 export function kind(builder: string, opcode: number, fixed: boolean): Kind {
   const name = builder.replace("Fixed", "_fixed");
-  return { opcode, name, builder, fd: `${builder}: fd`, fixed };
+  return {
+    opcode,
+    name,
+    builder,
+    fd: `${builder}: fd`,
+    buffer: `${builder}: buffer`,
+    offset: `${builder}: offset`,
+    fixed,
+  };
 }
 
 /** A read or write without its buffers: where, and how. */
@@ -56,21 +68,28 @@ export interface Transfer extends Required<ReadWriteOptions> {
   bufIndex: number;
 }
 
-/** Checks the arguments that all reads and writes have. */
-export function checkTransfer(
+/** A read or write of these arguments, checked. */
+export function transferOf(
   kind: Kind,
   fd: Fd,
   { offset = -1, flags = 0, ioprio = 0 }: ReadWriteOptions,
   bufIndex: number,
 ): Transfer {
+  const transfer = { kind, fd, offset, flags, ioprio, bufIndex };
+  checkTransfer(transfer);
+  return transfer;
+}
+
+/** Checks the arguments that all reads and writes have. */
+export function checkTransfer(transfer: Transfer): void {
+  const { kind, fd, offset, flags, ioprio, bufIndex } = transfer;
   checkFd(kind.fd, fd);
-  if (offset !== -1) checkOffset(`${kind.builder}: offset`, offset);
+  if (offset !== -1) checkOffset(kind.offset, offset);
   if (flags !== 0) checkFlags(`${kind.builder}: flags`, flags);
   if (ioprio !== 0) checkUnsigned(`${kind.builder}: ioprio`, ioprio, 0xffff);
   if (bufIndex !== 0) {
     checkUnsigned(`${kind.builder}: bufIndex`, bufIndex, 0xffff);
   }
-  return { kind, fd, offset, flags, ioprio, bufIndex };
 }
 
 /** Writes a read or write: `addr` and `len` are the buffer's, or the iovecs' address and number. */
@@ -81,9 +100,10 @@ export function encodeTransfer(
   len: number,
 ): void {
   sqe.prep(kind.opcode, fdNumber(fd), addr, len, offset);
-  sqe.opFlags = flags;
-  sqe.ioprio = ioprio;
-  sqe.bufIndex = bufIndex;
+  // The entry is zero: most reads and writes have none of these.
+  if (flags !== 0) sqe.opFlags = flags;
+  if (ioprio !== 0) sqe.ioprio = ioprio;
+  if (bufIndex !== 0) sqe.bufIndex = bufIndex;
   markFixed(sqe, fd);
 }
 

@@ -21,12 +21,12 @@ import { checkBuffer, checkIntact } from "./arguments.ts";
 import type { Fd } from "./fd.ts";
 import { Op } from "./op.ts";
 import {
-  checkTransfer,
   encodeTransfer,
   type Kind,
   kind,
   type ReadWriteOptions,
   transferHint,
+  transferOf,
 } from "./transfer.ts";
 
 /**
@@ -306,7 +306,7 @@ function moveMany(
   options: ReadWriteOptions,
   bufIndex: number,
 ): Op<number> {
-  const transfer = checkTransfer(kind, fd, options, bufIndex);
+  const transfer = transferOf(kind, fd, options, bufIndex);
   const views = checkBuffers(`${kind.builder}: buffers`, buffers);
   const lengths = views.map((view) => view.byteLength);
   return Op.of({
