@@ -5,12 +5,13 @@
  */
 
 import { IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from "../ffi/abi.ts";
-import type { SystemError } from "../ffi/errors.ts";
+import { isSystemError, type SystemError } from "../ffi/errors.ts";
 import { type Held, type Op, release } from "../ops/op.ts";
 import { Sqe } from "../ring/sqe.ts";
 import type { Batch, Engine } from "./engine.ts";
-import { closedError, TimeoutError } from "./errors.ts";
-import type { Slot } from "./slots.ts";
+import { closedError, failWith, TimeoutError } from "./errors.ts";
+import { plainExtra, type Slot } from "./slots.ts";
+import { after } from "./timer.ts";
 
 /** The results of a chain's ops, in their order. */
 export type Results<T extends Op<unknown>[]> = {
@@ -41,6 +42,11 @@ export interface ChainFields {
 /** The error of a chain: that of the first op that failed, and what became of the others. */
 export type ChainError = (SystemError | Error) & ChainFields;
 
+/** Whether the error is that of an op which another one's failure cancelled. */
+function wasTakenAlong(error: unknown): boolean {
+  return isSystemError(error) && error.code === "ECANCELED";
+}
+
 /** A chain on its way. */
 export class Chain implements Batch {
   readonly size: number;
@@ -50,7 +56,6 @@ export class Chain implements Batch {
   readonly #settled: PromiseWithResolvers<unknown>[];
   readonly #slots: { slot: Slot; tag: number }[] = [];
   readonly #onAbort = (): void => this.#abort(this.#options.signal?.reason);
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
   /** A chain of ops. Internal: {@linkcode Uring.link} makes them. */
@@ -71,32 +76,44 @@ export class Chain implements Batch {
     const { signal, timeout } = this.#options;
     signal?.throwIfAborted();
     signal?.addEventListener("abort", this.#onAbort, { once: true });
-    if (timeout !== undefined) {
-      this.#timer = setTimeout(() => {
-        const { name, path } = this.#ops[0] as Op<unknown>;
-        this.#abort(new TimeoutError(`chain of ${name}`, timeout, path));
-      }, timeout);
-    }
+    const stopTimer = timeout === undefined
+      ? undefined
+      : after(timeout, () => this.#expire(timeout));
     this.#engine.enqueue(this);
     const results = await Promise.allSettled(
       this.#settled.map(({ promise }) => promise),
     );
-    clearTimeout(this.#timer);
+    stopTimer?.();
     signal?.removeEventListener("abort", this.#onAbort);
     return this.#values(results);
   }
 
+  #expire(timeout: number): void {
+    const { name, path } = this.#ops[0] as Op<unknown>;
+    this.#abort(new TimeoutError(`chain of ${name}`, timeout, path));
+  }
+
   #values(results: PromiseSettledResult<unknown>[]): unknown[] {
-    const position = results.findIndex(({ status }) => status === "rejected");
-    if (position < 0) {
+    const failed = results.filter((result): result is PromiseRejectedResult =>
+      result.status === "rejected"
+    );
+    if (failed.length === 0) {
       return results.map((result) =>
         (result as PromiseFulfilledResult<unknown>).value
       );
     }
-    const { reason } = results[position] as PromiseRejectedResult;
-    throw reason instanceof Error
-      ? Object.assign(reason, { position, results } satisfies ChainFields)
-      : reason;
+    // An op that the kernel refuses at once takes those before it along.
+    const cause = failed.find(({ reason }) => !wasTakenAlong(reason)) ??
+      failed[0] as PromiseRejectedResult;
+    const { reason }: { reason: unknown } = cause;
+    const position = results.indexOf(cause);
+    // A signal's reason is the caller's, and stays as it is.
+    const { signal } = this.#options;
+    if (signal?.aborted && reason === signal.reason) throw reason;
+    if (!(reason instanceof Error)) throw reason;
+    // It was made in a timer: the stack is to be that of the caller.
+    if (reason instanceof TimeoutError) Error.captureStackTrace(reason);
+    throw Object.assign(reason, { position, results } satisfies ChainFields);
   }
 
   /**
@@ -138,7 +155,7 @@ export class Chain implements Batch {
   abandon(): void {
     this.#stopped = true;
     this.#ops.forEach((op, position) => {
-      this.#settled[position]?.reject(closedError(op));
+      this.#settled[position]?.resolve(failWith(() => closedError(op)));
     });
   }
 
@@ -150,16 +167,21 @@ export class Chain implements Batch {
       for (const { reject } of this.#settled) reject(reason);
       return;
     }
+    this.#cancelRest(reason);
+    if (this.#options.hard !== true) return;
+    // What is linked hard begins all the same when the one before was cancelled.
+    const again = () => this.#cancelRest(reason, true);
+    for (const { promise } of this.#settled) promise.then(again, again);
+  }
+
+  #cancelRest(reason: unknown, insist = false): void {
     for (const { slot, tag } of this.#slots) {
       if (slot.tag !== tag || slot.op === null) continue;
-      slot.extra = {
-        cancelled: true,
-        reason,
-        timeout: undefined,
-        multishot: undefined,
-        over: undefined,
-      };
-      this.#engine.cancel(tag);
+      slot.extra ??= plainExtra();
+      slot.extra.cancelled = true;
+      slot.extra.reason = reason;
+      if (insist) this.#engine.insist(tag);
+      else this.#engine.cancel(tag);
     }
   }
 }

@@ -9,18 +9,23 @@ import {
   IORING_SETUP_SQPOLL,
   IORING_SQ_CQ_OVERFLOW,
   IORING_SQ_TASKRUN,
+  IOSQE_IO_DRAIN,
 } from "../ffi/abi.ts";
+import { isSystemError } from "../ffi/errors.ts";
 import { prepCancel64 } from "../ops/cancel.ts";
 import { type Completion, type Held, type Op, release } from "../ops/op.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import {
+  CLOSED,
+  closedError,
   completionError,
   failWith,
-  TimeoutError,
+  timeoutError,
   wasCancelled,
 } from "./errors.ts";
+import { returnBuffer } from "./groups.ts";
 import type { Settings } from "./options.ts";
 import { type Extra, type Settle, type Slot, SlotTable } from "./slots.ts";
 import { makeWake, type Wake } from "./wake.ts";
@@ -84,6 +89,8 @@ export class Engine {
     rearms: 0,
     strays: 0,
   };
+  /** Whether new ops are taken: not once it closes, or its ring cannot be entered. */
+  accepting = true;
   /** Takes messages of other rings. */
   onMessage: ((value: number, data: number) => void) | undefined;
   #idlers: (() => void)[] = [];
@@ -93,6 +100,10 @@ export class Engine {
   #firstWaiting = 0;
   /** Entries whose last completion has not come. */
   #inFlight = 0;
+  /** Of those, the ones with IOSQE_IO_DRAIN. */
+  #drains = 0;
+  /** The tags of ops to cancel as soon as they can be. */
+  readonly #insisted = new Set<number>();
   #rounds = 0;
   #scheduled = false;
   #polling = false;
@@ -149,11 +160,15 @@ export class Engine {
   // --- into the kernel
 
   /**
-   * Whether an op may be launched now: nothing waits before it, and its completion has room.
+   * Launches an op at once, if nothing waits before it and there is room for it; otherwise
+   * false, and it must be enqueued.
    */
-  hasRoom(): boolean {
-    return this.#firstWaiting === this.#waiting.length &&
-      this.#inFlight < this.#limit;
+  tryLaunch(op: Op<unknown>, resolve: Settle, reject: Settle): boolean {
+    if (this.#inFlight >= this.#limit || this.queued !== 0) return false;
+    const sqe = this.ring.sqe() ?? this.#entryAfterEnter();
+    if (sqe === null) return false;
+    this.#encode(sqe, op, 0, resolve, reject, null);
+    return true;
   }
 
   /** Launches a batch when its turn comes. */
@@ -191,7 +206,20 @@ export class Engine {
     reject: Settle,
     extra: Extra | null,
   ): Slot | null {
-    const sqe = this.#entry();
+    const entry = this.#entry();
+    const slot = this.#encode(entry, op, flags, resolve, reject, extra);
+    if (slot !== null && (flags & IOSQE_IO_DRAIN) !== 0) this.#drains++;
+    return slot;
+  }
+
+  #encode(
+    sqe: Sqe,
+    op: Op<unknown>,
+    flags: number,
+    resolve: Settle,
+    reject: Settle,
+    extra: Extra | null,
+  ): Slot | null {
     const slot = this.#slots.take();
     try {
       slot.held = op.encode(sqe);
@@ -269,6 +297,21 @@ export class Engine {
 
   /** Asks the kernel to cancel the op with this tag. What becomes of it its own completion says. */
   cancel(tag: number): void {
+    // Behind a drain the cancellation would wait for what it is to cancel.
+    if (this.#drains > 0) this.insist(tag);
+    else this.#cancelByEntry(tag);
+  }
+
+  /**
+   * Cancels an op that may not have begun, being held up by a drain or a link: tries again whenever
+   * the ring is looked at, until it is over.
+   */
+  insist(tag: number): void {
+    this.#insisted.add(tag);
+    this.schedule();
+  }
+
+  #cancelByEntry(tag: number): void {
     if (!this.makeSpace(1)) {
       // The kernel is out of memory for the moment, or its thread behind: in the next turn.
       setTimeout(() => this.#slots.find(tag) && this.cancel(tag), 0);
@@ -279,12 +322,26 @@ export class Engine {
     this.#asHelper(sqe);
   }
 
+  #cancelInsisted(): void {
+    for (const tag of this.#insisted) {
+      if (this.#slots.find(tag) === undefined) this.#insisted.delete(tag);
+      else if (!cancelNow(this.ring, tag)) {
+        this.#insisted.delete(tag);
+        this.#cancelByEntry(tag);
+      }
+    }
+  }
+
   /** Sees to it that what is in the queue gets to the kernel, once for each turn. */
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    if (this.#rounds < ROUNDS) queueMicrotask(this.#flush);
-    else this.#nextTurn(this.#flush);
+    if (this.#rounds < ROUNDS) {
+      queueMicrotask(this.#flush);
+      return;
+    }
+    this.#rounds = 0;
+    this.#nextTurn(this.#flush);
   }
 
   #nextTurn(task: () => void): void {
@@ -300,6 +357,7 @@ export class Engine {
     const before = this.counters.completed;
     this.#enter();
     this.counters.inline += this.counters.completed - before;
+    if (this.#insisted.size > 0) this.#cancelInsisted();
     this.#pump();
     this.#next();
   }
@@ -309,7 +367,7 @@ export class Engine {
     this.#entering = true;
     try {
       this.ring.submit();
-      this.ring.forEachCqe(this.#visit);
+      this.#take();
     } catch (error) {
       this.#break(error);
     } finally {
@@ -362,7 +420,7 @@ export class Engine {
     this.counters.completed++;
     const { op, held, resolve, reject } = slot as Slot & { op: Op<unknown> };
     this.#slots.give(slot);
-    settleOp(op, cqe, held, resolve, reject);
+    settleOp(this.ring, op, cqe, held, resolve, reject);
   }
 
   #completeOther(cqe: Cqe): void {
@@ -392,6 +450,9 @@ export class Engine {
       this.#inFlight--;
       this.counters.completed++;
       this.#slots.give(slot);
+      if (extra !== null && (extra.flags & IOSQE_IO_DRAIN) !== 0) {
+        this.#drains--;
+      }
       extra?.over?.();
     }
     if (multishot !== undefined) {
@@ -399,9 +460,10 @@ export class Engine {
       if (last) release(held);
     } else if (extra !== null && wasCancelled(completion.res)) {
       release(held);
+      returnBuffer(this.ring, op, completion);
       this.#settleCancelled(op, extra, completion.res, resolve, reject);
     } else {
-      settleOp(op, completion, held, resolve, reject);
+      settleOp(this.ring, op, completion, held, resolve, reject);
     }
   }
 
@@ -413,9 +475,10 @@ export class Engine {
     reject: Settle,
   ): void {
     const { timeout } = extra;
-    if (extra.cancelled) reject(extra.reason);
+    if (extra.reason === CLOSED) resolve(failWith(() => closedError(op)));
+    else if (extra.cancelled) reject(extra.reason);
     else if (timeout !== undefined) {
-      resolve(failWith(() => new TimeoutError(op.name, timeout, op.path)));
+      resolve(failWith(() => timeoutError(op, timeout, res)));
     } else resolve(failWith(() => completionError(op, res)));
   }
 
@@ -468,10 +531,9 @@ export class Engine {
 
   #reap(): number {
     try {
-      if ((this.ring.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0) {
-        this.counters.overflows++;
-      }
-      const reaped = this.ring.forEachCqe(this.#visit);
+      const full = (this.ring.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
+      const reaped = this.#take(full);
+      if (this.#insisted.size > 0) this.#cancelInsisted();
       this.#pump();
       return reaped;
     } catch (error) {
@@ -480,11 +542,24 @@ export class Engine {
     }
   }
 
+  /** Takes what is done, and what the kernel kept because the queue was full. */
+  #take(full = false): number {
+    const taken = this.ring.forEachCqe(this.#visit);
+    // Deferred work overflows the queue only while it is taken from: then more than it holds comes.
+    if (full || taken > this.#limit) this.counters.overflows++;
+    return taken;
+  }
+
   // --- sleep
 
   /** Goes to sleep; false if there is something to do after all. */
   #sleep(): boolean {
     if (!this.#settings.sleep) return false;
+    if (this.#insisted.size > 0) {
+      // What the kernel's thread has not taken yet cannot be cancelled yet.
+      if (this.ring.sq.ready > 0) return false;
+      this.#cancelInsisted();
+    }
     const wake = this.#wake ??= this.#makeWake();
     wake.arm();
     // What came before the bell was armed does not ring it.
@@ -558,6 +633,7 @@ export class Engine {
    */
   #break(error: unknown): void {
     this.#broken ??= error;
+    this.accepting = false;
     for (const slot of [...this.#slots.inUse()]) {
       slot.extra?.over?.();
       slot.reject(error);
@@ -586,8 +662,22 @@ export class Engine {
   }
 }
 
+/** Cancels an op at once, without an entry in the queue; false if this kernel, before 6.0, cannot. */
+function cancelNow(ring: Ring, tag: number): boolean {
+  try {
+    ring.cancel({ userData: tag, timeout: 0 });
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === "EINVAL") return false;
+    // ETIME: it is told, and on its way to its end.
+    if (error.code !== "ETIME") throw error;
+  }
+  return true;
+}
+
 /** Settles the promise of an op by its completion. */
 function settleOp(
+  ring: Ring,
   op: Op<unknown>,
   completion: Completion,
   held: Held,
@@ -597,12 +687,13 @@ function settleOp(
   if (op.failed(completion)) {
     const { res } = completion;
     release(held);
+    returnBuffer(ring, op, completion);
     resolve(failWith(() => completionError(op, res)));
     return;
   }
   let value: unknown;
   try {
-    value = op.finish(completion, held);
+    value = op.decode(completion, held);
   } catch (error) {
     reject(error);
     return;

@@ -4,11 +4,16 @@
  * @module
  */
 
-import { errnoName } from "../ffi/errno.ts";
 import { type SystemError, systemError, UringError } from "../ffi/errors.ts";
 import type { Op } from "../ops/op.ts";
+import { opcodeOf } from "../ops/opcodes.ts";
+import type { Timeout } from "./slots.ts";
 
+// The same numbers on x86-64 and aarch64.
+const EINTR = 4;
+const EINVAL = 22;
 const ETIME = 62;
+const EOPNOTSUPP = 95;
 const ECANCELED = 125;
 
 /** An op that took longer than its `timeout`, and was cancelled. */
@@ -26,6 +31,9 @@ export class TimeoutError extends UringError {
   }
 }
 
+/** The reason of what is cancelled because its `Uring` closes: {@linkcode closedError} is made of it. */
+export const CLOSED: unique symbol = Symbol("closed");
+
 /** The error of what was still in flight, or waiting, when its `Uring` was closed. */
 export function closedError(op: Op<unknown>): SystemError {
   return systemError(ECANCELED, op.name, {
@@ -36,18 +44,45 @@ export function closedError(op: Op<unknown>): SystemError {
 
 /** The error of a completion; for an op that this kernel lacks it says which kernel has it. */
 export function completionError(op: Op<unknown>, res: number): SystemError {
-  return op.errorOf(-res);
+  const errno = wasInterrupted(res) ? EINTR : -res;
+  const opcode = opcodeOf(op.opcode);
+  const mayBeUnknown = errno === EINVAL || errno === EOPNOTSUPP;
+  if (!mayBeUnknown || opcode === undefined || opcode.supported()) {
+    return op.errorOf(errno);
+  }
+  const { constant, since } = opcode;
+  return systemError(errno, op.name, {
+    path: op.path,
+    hint: `This kernel has no ${constant}: it needs Linux ${since} or later.`,
+  });
+}
+
+/** The error of an op with a timeout that was cancelled: by that, or by somebody else. */
+export async function timeoutError(
+  op: Op<unknown>,
+  { milliseconds, expired }: Timeout,
+  res: number,
+): Promise<SystemError> {
+  return await expired
+    ? new TimeoutError(op.name, milliseconds, op.path)
+    : completionError(op, res);
 }
 
 /** Whether a result says that the op was cancelled, as far as the kernel got to do it. */
 export function wasCancelled(res: number): boolean {
-  const name = res < 0 ? errnoName(-res) : "";
-  // What a worker was blocked in is interrupted.
-  return name === "ECANCELED" || name === "EINTR";
+  return res === -ECANCELED || wasInterrupted(res);
 }
 
 /**
- * Throws `make()` so that the error's stack shows who awaits the op. V8 writes the stack of
+ * Whether what a worker was blocked in was interrupted: EINTR, or one of the kernel's own words
+ * for that, ERESTARTSYS to ERESTART_RESTARTBLOCK, which some ops let out (openat of a FIFO).
+ */
+function wasInterrupted(res: number): boolean {
+  return res === -EINTR || (res <= -512 && res >= -516);
+}
+
+/**
+ * Throws what `make` gives so that the error's stack shows who awaits the op. V8 writes the stack of
  * an error thrown in an async function on through the promises that wait for it: so the promise
  * of the op is resolved with this one, and by the second turn its awaiters are linked up. An op
  * that succeeds pays nothing for it.
@@ -55,5 +90,5 @@ export function wasCancelled(res: number): boolean {
 export async function failWith(make: () => unknown): Promise<never> {
   await undefined;
   await undefined;
-  throw make();
+  throw await make();
 }

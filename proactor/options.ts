@@ -105,8 +105,11 @@ export function settle(options: UringOptions): Settings {
 }
 
 function makeRing(options: RingOptions): Ring {
-  const { entries = 256 } = options;
-  const cqEntries = options.cqEntries ?? Math.max(4096, entries);
+  // An op with a timeout goes as two entries, together: no queue is shorter than that.
+  const entries = options.entries === 1 ? 2 : options.entries ?? 256;
+  const cqEntries = options.cqEntries === 1
+    ? 2
+    : options.cqEntries ?? Math.max(4096, entries);
   const sized = { ...options, entries, cqEntries };
   if (options.flags !== undefined) return new Ring(sized);
   for (const flags of RUNNING) {
@@ -124,15 +127,57 @@ function makeRing(options: RingOptions): Ring {
 const FLAGS = IOSQE_ASYNC | IOSQE_IO_DRAIN | IOSQE_FIXED_FILE |
   IOSQE_BUFFER_SELECT;
 
-/** Checks the options of an op. */
-export function checkSubmit(options: SubmitOptions): void {
-  const { signal, timeout, flags } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+/** Checks the options that all have with which something is submitted. */
+function checkCommon(
+  what: string,
+  options: Pick<SubmitOptions, "signal" | "timeout">,
+): void {
+  if (options === null || typeof options !== "object") {
     throw new TypeError(
-      `Uring.submit: signal must be an AbortSignal; got ${show(signal)}.`,
+      `${what}: options must be an object; got ${show(options)}.`,
     );
   }
-  if (timeout !== undefined) checkTimeout("Uring.submit: timeout", timeout);
+  const { signal, timeout } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(
+      `${what}: signal must be an AbortSignal; got ${show(signal)}.`,
+    );
+  }
+  if (timeout !== undefined) checkTimeout(`${what}: timeout`, timeout);
+}
+
+/** Checks the options of a chain. */
+export function checkLink(
+  options: Pick<SubmitOptions, "signal" | "timeout"> & {
+    hard?: boolean | undefined;
+  },
+): void {
+  checkCommon("Uring.link", options);
+  const { hard } = options;
+  if (hard !== undefined && typeof hard !== "boolean") {
+    throw new TypeError(
+      `Uring.link: hard must be a boolean; got ${show(hard)}.`,
+    );
+  }
+}
+
+/** Checks the options of a stream. */
+export function checkStream(
+  options: Pick<SubmitOptions, "signal"> & { limit?: number | undefined },
+): void {
+  checkCommon("Uring.stream", options);
+  const { limit } = options;
+  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
+    throw new RangeError(
+      `Uring.stream: limit must be an integer from 1 on; got ${show(limit)}.`,
+    );
+  }
+}
+
+/** Checks the options of an op. */
+export function checkSubmit(options: SubmitOptions): void {
+  checkCommon("Uring.submit", options);
+  const { flags } = options;
   if (flags !== undefined) {
     checkInteger("Uring.submit: flags", flags, 0, 0xff);
     if ((flags & ~FLAGS) !== 0) {

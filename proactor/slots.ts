@@ -17,12 +17,33 @@ export interface Extra {
   reason?: unknown;
   /** Whether it was cancelled. */
   cancelled: boolean;
-  /** The time it was given, in milliseconds, by a linked timeout. */
-  timeout: number | undefined;
+  /** The time it was given, by a linked timeout. */
+  timeout: Timeout | undefined;
   /** Takes each completion of a multishot. */
   multishot: Multishot | undefined;
   /** Called when the op is over, whatever became of it: takes listeners away. */
   over: (() => void) | undefined;
+  /** More flags of the entry, beside what the op itself sets. */
+  flags: number;
+}
+
+/** Nothing of all that, to begin with. */
+export function plainExtra(): Extra {
+  return {
+    cancelled: false,
+    timeout: undefined,
+    multishot: undefined,
+    over: undefined,
+    flags: 0,
+  };
+}
+
+/** The time that an op was given. */
+export interface Timeout {
+  /** How long, in milliseconds. */
+  readonly milliseconds: number;
+  /** Whether it ran out: the linked timeout's own completion says so. */
+  readonly expired: Promise<boolean>;
 }
 
 /** What consumes the completions of a multishot. */

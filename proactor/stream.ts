@@ -6,9 +6,11 @@
 
 import { errnoName } from "../ffi/errno.ts";
 import type { Completion, Held, Op } from "../ops/op.ts";
+import type { Received } from "../ops/provided.ts";
 import type { Engine } from "./engine.ts";
 import { closedError, completionError, failWith } from "./errors.ts";
-import { type Extra, ignore, type Settle, type Slot } from "./slots.ts";
+import { type BufferGroup, groupOf, returnBuffer } from "./groups.ts";
+import { ignore, plainExtra, type Settle, type Slot } from "./slots.ts";
 
 /** Options of {@linkcode Uring.stream}. */
 export interface StreamOptions {
@@ -20,6 +22,8 @@ export interface StreamOptions {
    */
   limit?: number | undefined;
 }
+
+const ENOBUFS = 105;
 
 /** After ENOBUFS, when to try again although nobody said that buffers came back. */
 const RETRY_MILLISECONDS = [1, 2, 5, 10, 20, 50];
@@ -45,8 +49,13 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   #cancelled = false;
   #ended = false;
   #failure: { error: unknown } | { make: () => unknown } | undefined;
+  /** Where the buffers come from, if a `BufferRing` looks after them. */
+  #group: BufferGroup | undefined;
+  /** How many had come back to it when the multishot was last submitted. */
+  #returned = 0;
   #dry = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the wait for buffers. */
+  #stopWaiting: (() => void) | undefined;
 
   /** An iterator for a multishot. Internal: {@linkcode Uring.stream} makes them. */
   constructor(
@@ -114,7 +123,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
 
   /** Submits the multishot, if it is not with the kernel. */
   #arm(): void {
-    if (this.#armed || this.#ended || this.#timer !== undefined) return;
+    if (this.#armed || this.#ended || this.#stopWaiting !== undefined) return;
     if (this.#engine.broken !== undefined) {
       this.#fail(this.#engine.broken);
       return;
@@ -133,14 +142,13 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       this.#over();
       return;
     }
-    const extra: Extra = {
-      cancelled: false,
-      timeout: undefined,
-      multishot: {
-        take: (completion: Completion, held: Held, last: boolean) =>
-          this.#take(completion, held, last),
-      },
-      over: undefined,
+    // A group that was closed meanwhile stays known as such.
+    this.#group = groupOf(this.#engine.ring, this.#op) ?? this.#group;
+    this.#returned = this.#group?.returned ?? 0;
+    const extra = plainExtra();
+    extra.multishot = {
+      take: (completion: Completion, held: Held, last: boolean) =>
+        this.#take(completion, held, last),
     };
     const refuse = (error: unknown) => {
       this.#over();
@@ -152,20 +160,22 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
 
   #take(completion: Completion, held: Held, last: boolean): void {
     const op = this.#op;
-    const { res } = completion;
     if (last) this.#over();
     if (op.failed(completion)) {
-      this.#takeFailure(res);
+      returnBuffer(this.#engine.ring, op, completion);
+      this.#takeFailure(completion.res);
       return;
     }
     const ends = last && op.ends(completion);
     if (ends === true) {
+      returnBuffer(this.#engine.ring, op, completion);
       this.#end();
       return;
     }
     let value: T;
     try {
       value = op.finish(completion, held);
+      this.#group?.note(value as Received);
     } catch (error) {
       this.#fail(error);
       return;
@@ -203,15 +213,37 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     if (this.#results.length < this.#limit) this.#arm();
   }
 
-  /** No buffers: they are given back by whoever holds the results, at an unknown time. */
+  /**
+   * No buffers: whoever holds the results gives them back. Of a `BufferRing` we hear when; of
+   * others we do not.
+   */
   #rearmLater(): void {
+    const group = this.#group;
+    if (group?.closed) {
+      this.#failLater(() => completionError(this.#op, -ENOBUFS));
+      return;
+    }
+    this.#engine.counters.rearms++;
+    const again = (): boolean => {
+      this.#stopWaiting?.();
+      this.#stopWaiting = undefined;
+      if (this.#takers.length === 0) return false;
+      this.#arm();
+      return true;
+    };
+    if (group !== undefined && group.returned !== this.#returned) {
+      // Some have come back since the kernel was asked, and nobody would tell of them again.
+      again();
+      return;
+    }
     const delay = RETRY_MILLISECONDS[this.#dry] ?? 50;
     this.#dry++;
-    this.#engine.counters.rearms++;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#takers.length > 0) this.#arm();
-    }, delay);
+    const timer = setTimeout(again, delay);
+    const leave = group?.whenReturned(again);
+    this.#stopWaiting = () => {
+      clearTimeout(timer);
+      leave?.();
+    };
   }
 
   #cancel(): void {
@@ -242,8 +274,8 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     if (!this.#ended) {
       this.#ended = true;
       this.#signal?.removeEventListener("abort", this.#onAbort);
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
+      this.#stopWaiting?.();
+      this.#stopWaiting = undefined;
       this.#cancel();
       this.#onEnd();
     }
@@ -261,7 +293,10 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     const undone: Promise<unknown>[] = [];
     for (const value of this.#results.splice(0)) {
       const undo = this.#op.undo(value);
-      if (undo === undefined) continue;
+      if (undo === undefined) {
+        this.#group?.discard(value as Received);
+        continue;
+      }
       undone.push(
         new Promise((resolve, reject) =>
           this.#engine.enqueue({

@@ -12,14 +12,23 @@ import { prepMsgRing } from "../ops/ring.ts";
 import type { Ring } from "../ring/ring.ts";
 import { Chain, type LinkOptions, type Results } from "./chain.ts";
 import { type Batch, Engine, MESSAGE } from "./engine.ts";
-import { closedError, failWith } from "./errors.ts";
+import { CLOSED, closedError, failWith } from "./errors.ts";
 import {
+  checkLink,
+  checkStream,
   checkSubmit,
   settle,
   type SubmitOptions,
   type UringOptions,
 } from "./options.ts";
-import { type Extra, ignore, type Settle, type Slot } from "./slots.ts";
+import {
+  type Extra,
+  ignore,
+  plainExtra,
+  type Settle,
+  type Slot,
+} from "./slots.ts";
+import { after, beginsInWorker } from "./timer.ts";
 import { MultishotStream, type StreamOptions } from "./stream.ts";
 
 /** What a {@linkcode Uring} has done so far, and what it is doing. */
@@ -47,6 +56,9 @@ export interface UringStats {
   /** Completions that belonged to nobody. */
   readonly strays: number;
 }
+
+/** The engine of a `Uring`, for the other files of this folder. */
+export let engineOf: (uring: Uring) => Engine;
 
 let settleNow: Settle = ignore;
 let refuseNow: Settle = ignore;
@@ -90,6 +102,10 @@ export class Uring implements AsyncDisposable {
   readonly #streams = new Set<MultishotStream<unknown>>();
   #closing: Promise<void> | undefined;
 
+  static {
+    engineOf = (uring) => uring.#engine;
+  }
+
   /**
    * Makes a ring, with the best way of running that this kernel knows: SINGLE_ISSUER and
    * DEFER_TASKRUN (Linux 6.1), COOP_TASKRUN (5.19), or none.
@@ -131,17 +147,19 @@ export class Uring implements AsyncDisposable {
    * ```
    */
   submit<T>(op: Op<T>, options?: SubmitOptions): Promise<T> {
-    const refused = this.#refusal(op, false);
-    if (refused !== undefined) return Promise.reject(refused);
+    // One test for the usual; what exactly stands against an op is asked only if something does.
+    if (!(op instanceof Op) || op.multishot || !this.#engine.accepting) {
+      return Promise.reject(this.#refusal(op, false));
+    }
     const promise = new Promise<T>(
       executor as ConstructorParameters<typeof Promise<T>>[0],
     );
     const resolve = settleNow;
     const reject = refuseNow;
     const engine = this.#engine;
-    if (options === undefined && engine.hasRoom() && engine.makeSpace(1)) {
-      engine.launch(op, 0, resolve, reject, null);
-    } else this.#submitSlowly(op, options ?? {}, resolve, reject);
+    if (options !== undefined || !engine.tryLaunch(op, resolve, reject)) {
+      this.#submitSlowly(op, options, resolve, reject);
+    }
     return promise;
   }
 
@@ -167,7 +185,7 @@ export class Uring implements AsyncDisposable {
 
   #submitSlowly(
     op: Op<unknown>,
-    options: SubmitOptions,
+    options: SubmitOptions = {},
     resolve: Settle,
     reject: Settle,
   ): void {
@@ -229,7 +247,7 @@ export class Uring implements AsyncDisposable {
       const refused = this.#refusal(op, false);
       if (refused !== undefined) throw refused;
     }
-    checkSubmit({ signal: options.signal, timeout: options.timeout });
+    checkLink(options);
     if (ops.length === 0) return [] as unknown as Results<T>;
     if (ops.length > this.ring.sq.entries) {
       throw new RangeError(
@@ -269,13 +287,7 @@ export class Uring implements AsyncDisposable {
   ): AsyncIterableIterator<T> & AsyncDisposable {
     const refused = this.#refusal(op, true);
     if (refused !== undefined) throw refused;
-    checkSubmit({ signal: options.signal });
-    const { limit } = options;
-    if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1)) {
-      throw new RangeError(
-        `Uring.stream: limit must be an integer from 1 on; got ${show(limit)}.`,
-      );
-    }
+    checkStream(options);
     const stream = new MultishotStream<T>(this.#engine, op, options, () => {
       this.#streams.delete(stream as MultishotStream<unknown>);
     });
@@ -360,6 +372,7 @@ export class Uring implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const engine = this.#engine;
+    engine.accepting = false;
     engine.listen(undefined);
     for (const stream of this.#streams) stream.close();
     engine.abandonQueued();
@@ -379,10 +392,9 @@ export class Uring implements AsyncDisposable {
     for (const slot of [...this.#engine.slots()]) {
       if (slot.op === null || cancelled.has(slot.tag)) continue;
       cancelled.add(slot.tag);
-      const { op } = slot;
-      slot.extra ??= plainExtra();
-      slot.extra.cancelled = true;
-      slot.extra.reason ??= closedError(op);
+      const extra = slot.extra ??= plainExtra();
+      if (!extra.cancelled) extra.reason = CLOSED;
+      extra.cancelled = true;
       this.#engine.cancel(slot.tag);
     }
   }
@@ -391,15 +403,6 @@ export class Uring implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function plainExtra(): Extra {
-  return {
-    cancelled: false,
-    timeout: undefined,
-    multishot: undefined,
-    over: undefined,
-  };
 }
 
 /** An op with options on its way: in the queue, then in the kernel. */
@@ -413,6 +416,7 @@ class Submission implements Batch {
   readonly #onAbort = (): void => this.#abort();
   readonly #extra: Extra = plainExtra();
   #slot: Slot | null = null;
+  #stopTimer: (() => void) | undefined;
 
   constructor(
     engine: Engine,
@@ -427,9 +431,11 @@ class Submission implements Batch {
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#extra.timeout = options.timeout;
-    this.#extra.over = () =>
+    this.#extra.flags = options.flags ?? 0;
+    this.#extra.over = () => {
       options.signal?.removeEventListener("abort", this.#onAbort);
+      this.#stopTimer?.();
+    };
   }
 
   start(): void {
@@ -449,9 +455,23 @@ class Submission implements Batch {
       this.#reject,
       this.#extra,
     );
-    if (timeout !== undefined && this.#slot !== null) {
-      this.#engine.launch(linkTimeout(timeout), 0, ignore, ignore, null);
-    }
+    if (timeout !== undefined && this.#slot !== null) this.#limit(timeout);
+  }
+
+  /** Links a timeout behind the op. Whether it ran out tells who cancelled the op. */
+  #limit(milliseconds: number): void {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const expired = promise.then((ranOut) => ranOut === true, () => false);
+    const extra = this.#extra;
+    extra.timeout = { milliseconds, expired };
+    this.#engine.launch(linkTimeout(milliseconds), 0, resolve, reject, null);
+    const slot = this.#slot;
+    if (slot === null || !beginsInWorker(this.#op.opcode, extra.flags)) return;
+    this.#stopTimer = after(milliseconds, () => {
+      if (slot.extra !== extra) return;
+      extra.timeout = { milliseconds, expired: Promise.resolve(true) };
+      this.#engine.cancel(slot.tag);
+    });
   }
 
   abandon(): void {
