@@ -14,9 +14,12 @@ import { check64, checkInteger } from "../ffi/check.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { count, Op } from "./op.ts";
 
+// An import is looked up, and checked for being initialized, at each use; a constant is folded.
+const NOP = IORING_OP_NOP;
+
 /** Queues a nop. `io_uring_prep_nop(3)`, since 5.1. */
 export function prepNop(sqe: Sqe): void {
-  sqe.prep(IORING_OP_NOP, -1, 0, 0, 0);
+  sqe.prep(NOP, -1, 0, 0, 0);
 }
 
 /**

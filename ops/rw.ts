@@ -15,7 +15,6 @@ import {
 import { addressOfChecked, checkView, type View } from "../ffi/memory.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import {
-  checkBuffer,
   checkFlags,
   checkIntact,
   checkUnsigned,

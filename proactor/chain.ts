@@ -110,7 +110,10 @@ export class Chain implements Batch {
     // A signal's reason is the caller's, and stays as it is.
     const { signal } = this.#options;
     if (signal?.aborted && reason === signal.reason) throw reason;
-    if (!(reason instanceof Error)) throw reason;
+    // So does what broke the ring, which every op fails with.
+    if (!(reason instanceof Error) || reason === this.#engine.broken) {
+      throw reason;
+    }
     // It was made in a timer: the stack is to be that of the caller.
     if (reason instanceof TimeoutError) Error.captureStackTrace(reason);
     throw Object.assign(reason, { position, results } satisfies ChainFields);
@@ -152,10 +155,12 @@ export class Chain implements Batch {
     });
   }
 
-  abandon(): void {
+  abandon(broken?: unknown): void {
     this.#stopped = true;
     this.#ops.forEach((op, position) => {
-      this.#settled[position]?.resolve(failWith(() => closedError(op)));
+      const settled = this.#settled[position];
+      if (broken !== undefined) settled?.reject(broken);
+      else settled?.resolve(failWith(() => closedError(op)));
     });
   }
 

@@ -70,8 +70,10 @@ export interface Batch {
   readonly size: number;
   /** Puts them into the queue, in which there is room for all. */
   launch(): void;
-  /** They will never be launched: the engine closes. */
-  abandon(): void;
+  /**
+   * They will never be launched: the engine closes, or is broken, and why.
+   */
+  abandon(broken?: unknown): void;
 }
 
 /** The engine. One for each `Uring`. */
@@ -189,7 +191,8 @@ export class Engine {
   makeSpace(count: number): boolean {
     const { sq } = this.ring;
     if (sq.space >= count) return true;
-    if (!this.#entering) this.#enter();
+    // Not from within a visit: the queue is being taken from.
+    if (!this.#entering && !this.ring.cq.visiting) this.#enter();
     return sq.space >= count;
   }
 
@@ -313,8 +316,8 @@ export class Engine {
 
   #cancelByEntry(tag: number): void {
     if (!this.makeSpace(1)) {
-      // The kernel is out of memory for the moment, or its thread behind: in the next turn.
-      setTimeout(() => this.#slots.find(tag) && this.cancel(tag), 0);
+      // The queue is being taken from, or the kernel behind: when it is looked at again.
+      this.insist(tag);
       return;
     }
     const sqe = this.#entry();
@@ -619,12 +622,12 @@ export class Engine {
 
   // --- the end
 
-  /** Gives up what waits for room. */
-  abandonQueued(): void {
+  /** Gives up what waits for room: because the engine closes, or is broken, and why. */
+  abandonQueued(broken?: unknown): void {
     const waiting = this.#waiting.splice(this.#firstWaiting);
     this.#waiting.length = 0;
     this.#firstWaiting = 0;
-    for (const batch of waiting) batch.abandon();
+    for (const batch of waiting) batch.abandon(broken);
   }
 
   /**
@@ -638,7 +641,7 @@ export class Engine {
       slot.extra?.over?.();
       slot.reject(error);
     }
-    this.abandonQueued();
+    this.abandonQueued(this.#broken);
   }
 
   /** Resolves when nothing is in flight any more, or at the latest in a little while. */

@@ -4,11 +4,15 @@
  * @module
  */
 
-import { errnoName } from "../ffi/errno.ts";
 import type { Completion, Held, Op } from "../ops/op.ts";
 import type { Received } from "../ops/provided.ts";
-import type { Engine } from "./engine.ts";
-import { closedError, completionError, failWith } from "./errors.ts";
+import type { Batch, Engine } from "./engine.ts";
+import {
+  closedError,
+  completionError,
+  failWith,
+  wasCancelled,
+} from "./errors.ts";
 import { type BufferGroup, groupOf, returnBuffer } from "./groups.ts";
 import { ignore, plainExtra, type Settle, type Slot } from "./slots.ts";
 
@@ -28,6 +32,9 @@ const ENOBUFS = 105;
 /** After ENOBUFS, when to try again although nobody said that buffers came back. */
 const RETRY_MILLISECONDS = [1, 2, 5, 10, 20, 50];
 
+/** Why a stream ended: an error, or what makes it when somebody is there to see its stack. */
+type Failure = { error: unknown } | { make: () => unknown };
+
 /**
  * The iterator behind `Uring.stream`. It submits the multishot at the first `next()`, again
  * when the kernel dropped it, and cancels it when the loop is left.
@@ -37,18 +44,29 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   readonly #op: Op<T>;
   readonly #limit: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #onEnd: () => void;
-  readonly #onAbort = (): void => this.#fail(this.#signal?.reason);
+  /** The streams of the same `Uring` that {@linkcode close} has something to do for. */
+  readonly #open: Set<MultishotStream<unknown>>;
+  readonly #onAbort = (): void => this.#stop({ error: this.#signal?.reason });
+  readonly #batch: Batch = {
+    size: 1,
+    launch: () => this.#launch(),
+    abandon: () => {
+      this.#over();
+      this.close();
+    },
+  };
   readonly #results: T[] = [];
   readonly #takers: { resolve: Settle; reject: Settle }[] = [];
   /** Callers of return(), who wait for the kernel to be done. */
   readonly #leavers: (() => void)[] = [];
+  /** The ops that undo what nobody took. */
+  readonly #undoing = new Set<Promise<unknown>>();
   #slot: Slot | null = null;
   #tag = 0;
   #armed = false;
   #cancelled = false;
   #ended = false;
-  #failure: { error: unknown } | { make: () => unknown } | undefined;
+  #failure: Failure | undefined;
   /** Where the buffers come from, if a `BufferRing` looks after them. */
   #group: BufferGroup | undefined;
   /** How many had come back to it when the multishot was last submitted. */
@@ -62,14 +80,15 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     engine: Engine,
     op: Op<T>,
     { signal, limit = 1024 }: StreamOptions,
-    onEnd: () => void,
+    open: Set<MultishotStream<unknown>>,
   ) {
     this.#engine = engine;
-    this.#onEnd = onEnd;
+    this.#open = open;
     this.#op = op;
     this.#limit = limit;
     this.#signal = signal;
-    if (signal?.aborted) this.#fail(signal.reason);
+    open.add(this as MultishotStream<unknown>);
+    if (signal?.aborted) this.#onAbort();
     else signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -77,7 +96,10 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T>> {
     if (this.#results.length > 0) {
       const value = this.#results.shift() as T;
-      if (this.#results.length === 0 && !this.#ended) this.#arm();
+      if (this.#results.length === 0) {
+        if (this.#ended) this.#forget();
+        else this.#arm();
+      }
       return Promise.resolve({ done: false, value });
     }
     if (this.#failure !== undefined) {
@@ -102,7 +124,8 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     if (this.#armed) {
       await new Promise<void>((resolve) => this.#leavers.push(resolve));
     }
-    await this.#undoResults();
+    this.#undoResults();
+    await Promise.all(this.#undoing);
     return { done: true, value: undefined };
   }
 
@@ -116,32 +139,26 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     await this.return();
   }
 
-  /** The `Uring` closes: whoever waits is told so. Internal. */
+  /** The `Uring` closes: whoever waits is told so, what nobody took is undone. Internal. */
   close(): void {
-    if (!this.#ended) this.#failLater(() => closedError(this.#op));
+    this.#stop({
+      make: () => this.#engine.broken ?? closedError(this.#op),
+    });
   }
 
   /** Submits the multishot, if it is not with the kernel. */
   #arm(): void {
     if (this.#armed || this.#ended || this.#stopWaiting !== undefined) return;
     if (this.#engine.broken !== undefined) {
-      this.#fail(this.#engine.broken);
+      this.#fail({ error: this.#engine.broken });
       return;
     }
     this.#armed = true;
     this.#cancelled = false;
-    this.#engine.enqueue({
-      size: 1,
-      launch: () => this.#launch(),
-      abandon: () => this.#over(),
-    });
+    this.#engine.enqueue(this.#batch);
   }
 
   #launch(): void {
-    if (this.#ended) {
-      this.#over();
-      return;
-    }
     // A group that was closed meanwhile stays known as such.
     this.#group = groupOf(this.#engine.ring, this.#op) ?? this.#group;
     this.#returned = this.#group?.returned ?? 0;
@@ -152,7 +169,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     };
     const refuse = (error: unknown) => {
       this.#over();
-      this.#fail(error);
+      this.#fail({ error });
     };
     this.#slot = this.#engine.launch(this.#op, 0, ignore, refuse, extra);
     if (this.#slot !== null) this.#tag = this.#slot.tag;
@@ -177,25 +194,25 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       value = op.finish(completion, held);
       this.#group?.note(value as Received);
     } catch (error) {
-      this.#fail(error);
+      this.#fail({ error });
       return;
     }
     this.#dry = 0;
-    this.#deliver(value);
+    if (this.#ended) this.#undo(value);
+    else this.#deliver(value);
     if (ends === "after") this.#end();
     else if (last && !this.#ended) this.#rearm();
   }
 
   #takeFailure(res: number): void {
-    const name = errnoName(-res);
     // Cancelled for its many results, or because the loop was left.
-    if (this.#cancelled && (name === "ECANCELED" || name === "EINTR")) {
+    if (this.#cancelled && wasCancelled(res)) {
       if (this.#takers.length > 0) this.#arm();
       return;
     }
     if (this.#ended) return;
-    if (name === "ENOBUFS") this.#rearmLater();
-    else this.#failLater(() => completionError(this.#op, res));
+    if (res === -ENOBUFS) this.#rearmLater();
+    else this.#fail({ make: () => completionError(this.#op, res) });
   }
 
   #deliver(value: T): void {
@@ -220,7 +237,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   #rearmLater(): void {
     const group = this.#group;
     if (group?.closed) {
-      this.#failLater(() => completionError(this.#op, -ENOBUFS));
+      this.#fail({ make: () => completionError(this.#op, -ENOBUFS) });
       return;
     }
     this.#engine.counters.rearms++;
@@ -250,6 +267,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     if (!this.#armed || this.#cancelled) return;
     this.#cancelled = true;
     if (this.#slot !== null) this.#engine.cancel(this.#tag);
+    else if (this.#engine.withdraw(this.#batch)) this.#over();
   }
 
   #over(): void {
@@ -258,15 +276,22 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     for (const leave of this.#leavers.splice(0)) leave();
   }
 
-  #fail(error: unknown): void {
+  /** It failed: what came before is still to be had. */
+  #fail(failure: Failure): void {
     if (this.#ended) return;
-    this.#failure ??= { error };
+    this.#failure = failure;
     this.#end();
   }
 
-  #failLater(make: () => unknown): void {
-    this.#failure ??= { make };
-    this.#end();
+  /** It is to stop at once: nobody is to have what came before. */
+  #stop(failure: Failure): void {
+    this.#fail(failure);
+    this.#undoResults();
+  }
+
+  /** There is nothing left that somebody would have to see to. */
+  #forget(): void {
+    this.#open.delete(this as MultishotStream<unknown>);
   }
 
   /** No more results will come. Whoever waits is told. */
@@ -277,7 +302,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       this.#stopWaiting?.();
       this.#stopWaiting = undefined;
       this.#cancel();
-      this.#onEnd();
+      if (this.#results.length === 0) this.#forget();
     }
     for (const taker of this.#takers.splice(0)) {
       const failure = this.#failure;
@@ -289,25 +314,24 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     }
   }
 
-  async #undoResults(): Promise<void> {
-    const undone: Promise<unknown>[] = [];
-    for (const value of this.#results.splice(0)) {
-      const undo = this.#op.undo(value);
-      if (undo === undefined) {
-        this.#group?.discard(value as Received);
-        continue;
-      }
-      undone.push(
-        new Promise((resolve, reject) =>
-          this.#engine.enqueue({
-            size: 1,
-            launch: () =>
-              void this.#engine.launch(undo, 0, resolve, reject, null),
-            abandon: () => resolve(undefined),
-          })
-        ),
-      );
+  #undoResults(): void {
+    for (const value of this.#results.splice(0)) this.#undo(value);
+    this.#forget();
+  }
+
+  #undo(value: T): void {
+    const undo = this.#op.undo(value);
+    if (undo === undefined) {
+      this.#group?.discard(value as Received);
+      return;
     }
-    await Promise.all(undone);
+    const done = new Promise<unknown>((resolve, reject) =>
+      this.#engine.enqueue({
+        size: 1,
+        launch: () => void this.#engine.launch(undo, 0, resolve, reject, null),
+        abandon: () => resolve(undefined),
+      })
+    ).finally(() => this.#undoing.delete(done));
+    this.#undoing.add(done);
   }
 }

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { IORING_OP_MSG_RING, IOSQE_IO_LINK } from "../ffi/abi.ts";
+import {
+  IORING_OP_CLOSE,
+  IORING_OP_MSG_RING,
+  IOSQE_IO_LINK,
+} from "../ffi/abi.ts";
 import { show } from "../ffi/check.ts";
 import { Op } from "../ops/op.ts";
 import { linkTimeout } from "../ops/timeout.ts";
@@ -288,11 +292,7 @@ export class Uring implements AsyncDisposable {
     const refused = this.#refusal(op, true);
     if (refused !== undefined) throw refused;
     checkStream(options);
-    const stream = new MultishotStream<T>(this.#engine, op, options, () => {
-      this.#streams.delete(stream as MultishotStream<unknown>);
-    });
-    this.#streams.add(stream as MultishotStream<unknown>);
-    return stream;
+    return new MultishotStream<T>(this.#engine, op, options, this.#streams);
   }
 
   /**
@@ -374,10 +374,10 @@ export class Uring implements AsyncDisposable {
     const engine = this.#engine;
     engine.accepting = false;
     engine.listen(undefined);
-    for (const stream of this.#streams) stream.close();
     engine.abandonQueued();
+    for (const stream of [...this.#streams]) stream.close();
     const cancelled = new Set<number>();
-    const idle = () => engine.inFlight === 0;
+    const idle = () => engine.inFlight === 0 && engine.queued === 0;
     if (engine.broken === undefined) {
       while (!idle()) {
         this.#cancelAll(cancelled);
@@ -391,6 +391,8 @@ export class Uring implements AsyncDisposable {
   #cancelAll(cancelled: Set<number>): void {
     for (const slot of [...this.#engine.slots()]) {
       if (slot.op === null || cancelled.has(slot.tag)) continue;
+      // Not what gives descriptors back; it waits for nothing.
+      if (slot.op.opcode === IORING_OP_CLOSE) continue;
       cancelled.add(slot.tag);
       const extra = slot.extra ??= plainExtra();
       if (!extra.cancelled) extra.reason = CLOSED;
@@ -474,9 +476,10 @@ class Submission implements Batch {
     });
   }
 
-  abandon(): void {
+  abandon(broken?: unknown): void {
     this.#extra.over?.();
-    this.#resolve(failWith(() => closedError(this.#op)));
+    if (broken !== undefined) this.#reject(broken);
+    else this.#resolve(failWith(() => closedError(this.#op)));
   }
 
   #abort(): void {

