@@ -24,6 +24,7 @@ import { checkFlags } from "./arguments.ts";
 import { prepCancel64 } from "./cancel.ts";
 import { type Completion, type Held, Op, release } from "./op.ts";
 
+const EBADF = 9;
 const ETIMEDOUT = 110;
 const ECANCELED = 125;
 const EINTR = 4;
@@ -215,6 +216,12 @@ class Flight {
         const hint =
           `It was cancelled after ${timeout} ms, as run was told to.`;
         throw systemError(ETIMEDOUT, op.name, { path: op.path, hint });
+      }
+      if (res === -EBADF && this.#ring.needsFixedFiles) {
+        const hint =
+          "Before Linux 5.11 an SQPOLL ring takes registered files only: " +
+          "ring.files.register([fd]), then fixedFile(index).";
+        throw systemError(EBADF, op.name, { path: op.path, hint });
       }
       return op.finish(this.#result, held);
     } finally {
