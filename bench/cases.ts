@@ -2,6 +2,7 @@ import {
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_SINGLE_ISSUER,
   IORING_SETUP_SQPOLL,
+  IORING_SETUP_TASKRUN_FLAG,
 } from "../ffi/mod.ts";
 
 /** The loops that both contestants have. */
@@ -19,8 +20,12 @@ export interface Case {
   readonly setupFlags: number;
   /** How the file is opened; null where there is none. */
   readonly file: "cached" | "direct" | null;
-  /** The least share of C's rate that TypeScript is to reach. */
+  /** The least share of its rival's rate that TypeScript is to reach. */
   readonly target: number;
+  /** Which TypeScript runs: the ring itself, or `Uring` with a promise for each op. */
+  readonly layer: "ring" | "promises";
+  /** Whom it runs beside: the loop in C, or `Deno.FsFile`. */
+  readonly rival: "c" | "file";
 }
 
 /** What a ring that belongs to one thread asks for; the kernel needs both for its best. */
@@ -40,11 +45,19 @@ function nop(batch: number, mode: string, setupFlags: number): Case {
     setupFlags,
     file: null,
     target: targetOfBatch(batch),
+    layer: "ring",
+    rival: "c",
   };
 }
 
 function reads(file: "cached" | "direct"): Case[] {
-  const common = { batch: READS_IN_FLIGHT, file, target: 0.97 };
+  const common = {
+    batch: READS_IN_FLIGHT,
+    file,
+    target: 0.97,
+    layer: "ring",
+    rival: "c",
+  } as const;
   return [
     {
       ...common,
@@ -68,6 +81,30 @@ function reads(file: "cached" | "direct"): Case[] {
   ];
 }
 
+/** How `Uring` runs its ring where the kernel can. */
+const IN_EVENT_LOOP = OWN_THREAD | IORING_SETUP_TASKRUN_FLAG;
+
+/** A promise for each op, beside the loop in C and beside Deno's own file. */
+const promises: readonly Case[] = [
+  promise("promise-nop-32", "nop", 32, null, 0.5, "c"),
+  promise("promise-read-32", "read", 32, "cached", 0.8, "c"),
+  promise("promise-read-1", "read", 1, "cached", 30, "file"),
+  promise("promise-direct-128", "read", 128, "direct", 0.95, "c"),
+];
+
+function promise(
+  name: string,
+  operation: Operation,
+  batch: number,
+  file: Case["file"],
+  target: number,
+  rival: Case["rival"],
+): Case {
+  const layer = "promises";
+  const setupFlags = IN_EVENT_LOOP;
+  return { name, operation, batch, setupFlags, file, target, layer, rival };
+}
+
 /** Every case, in the order in which they run. */
 export const cases: readonly Case[] = [
   ...[1, 8, 32, 128].map((batch) => nop(batch, "defer", OWN_THREAD)),
@@ -75,6 +112,7 @@ export const cases: readonly Case[] = [
   nop(32, "sqpoll", IORING_SETUP_SQPOLL),
   ...reads("cached"),
   ...reads("direct"),
+  ...promises,
 ];
 
 /**

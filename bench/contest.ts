@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { IORING_SETUP_SQPOLL } from "../ffi/mod.ts";
+import { IORING_SETUP_CQSIZE, IORING_SETUP_SQPOLL } from "../ffi/mod.ts";
 import type { Case } from "./cases.ts";
 import { Child, type Sample } from "./child.ts";
 import { warm } from "./file.ts";
@@ -33,7 +33,7 @@ export interface Row {
   readonly batch: number;
   /** Which backend drove TypeScript's ring. */
   readonly backend: string;
-  /** C's rate; null without a compiler. */
+  /** The rival's rate, C's or that of `Deno.FsFile`; null without a compiler. */
   readonly c: Spread | null;
   /** TypeScript's rate. */
   readonly typescript: Spread;
@@ -57,7 +57,8 @@ export interface Row {
  */
 const TURNS = 8;
 
-const CONTESTANT = fileURLToPath(new URL("./contestant.ts", import.meta.url));
+const RING = fileURLToPath(new URL("./contestant.ts", import.meta.url));
+const PROMISES = fileURLToPath(new URL("./promises.ts", import.meta.url));
 
 /** Samples taken and thrown away: TurboFan compiles the loop, each side touches its memory. */
 const WARM_UP_SAMPLES = 1;
@@ -76,12 +77,21 @@ export async function runCase(measured: Case, contest: Contest): Promise<Row> {
   const args = argumentsOf(measured, contest);
   // A process for each case: a second ring in the same isolate makes its code handle both, which
   // took a NOP in batches of 32 from 100 to 110 ns.
-  const run = ["run", "--no-check", "-A", CONTESTANT];
-  await using typescript = await start(Deno.execPath(), [...run, ...args]);
-  await using c = contest.cProgram === null
+  const run = ["run", "--no-check", "-A"];
+  const ours = measured.layer === "ring" ? [RING] : [PROMISES, "uring"];
+  await using typescript = await start(Deno.execPath(), [
+    ...run,
+    ...ours,
+    ...args,
+  ]);
+  await using c = measured.rival === "file"
+    ? await start(Deno.execPath(), [...run, PROMISES, "file", ...args])
+    : contest.cProgram === null
     ? null
     : await start(contest.cProgram, args);
-  if (c !== null && c.setupFlags !== typescript.setupFlags) {
+  const differing = c === null ? 0 : (c.setupFlags ^ typescript.setupFlags) &
+    ~IORING_SETUP_CQSIZE; // a larger queue makes nothing faster
+  if (c !== null && differing !== 0) {
     notes.add(`the rings differ: C's flags are 0x${c.setupFlags.toString(16)}`);
   }
   if (typescript.backend !== "liburing") {

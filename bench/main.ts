@@ -20,6 +20,9 @@
  * and 4 KiB random reads, 32 in flight: `read-cached-*` from the page cache, `read-direct-*` by
  * O_DIRECT, each `plain`, `fixed` (registered buffer and file) or `sqpoll` (fixed too). On an SQPOLL
  * ring nobody waits in the kernel: the loop spins on the CQ, and needs a core beside the kernel thread's.
+ *
+ * `promise-*` is `Uring`, a promise for each op, beside the same loop in C; in `promise-read-1` the
+ * column `C` is `Deno.FsFile`, seek and read, one at a time.
  */
 import { statSync } from "node:fs";
 import process from "node:process";

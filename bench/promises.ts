@@ -1,0 +1,145 @@
+/**
+ * The contestants that await: `Uring`, and Deno's own file, answering the same commands as
+ * contestant.ts.
+ *
+ *     promises.ts uring nop|read IN_FLIGHT SETUP_FLAGS [FILE cached|direct]
+ *     promises.ts file read 1 0 FILE cached
+ *
+ * `IN_FLIGHT` loops each await one op after the other. There is no batch: what the loops submit in
+ * one turn goes to the kernel together, as in a program.
+ */
+import { constants, fstatSync, openSync } from "node:fs";
+import { Memory } from "../ffi/mod.ts";
+import { nop, read } from "../ops/mod.ts";
+import { Uring } from "../proactor/mod.ts";
+
+const BLOCK = 4096;
+const OPERATIONS_PER_CLOCK_READ = 256;
+const SEED = 0x2545f491;
+
+/**
+ * Awaits so many ops, one after the other, and checks each. A loop for each kind of op: one that
+ * calls a function which awaits would measure that function's promise too.
+ */
+type Loop = (count: number, index: number) => Promise<void>;
+
+/** The offsets of c/contestant.c. */
+function offsets(fileSize: number): () => number {
+  const mask = fileSize / BLOCK - 1;
+  let x = SEED;
+  return () => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return (x & mask) * BLOCK;
+  };
+}
+
+function check(result: number | null, expected: number): void {
+  if (result !== expected) {
+    throw new Error(`an op gave ${result}; ${expected} was due`);
+  }
+}
+
+function nopLoop(uring: Uring): Loop {
+  return async (count) => {
+    for (let i = 0; i < count; i++) check(await uring.submit(nop()), 0);
+  };
+}
+
+function readLoop(
+  uring: Uring,
+  inFlight: number,
+  path: string,
+  access: string,
+): Loop {
+  const direct = access === "direct" ? constants.O_DIRECT : 0;
+  const fd = openSync(path, constants.O_RDONLY | direct);
+  const nextOffset = offsets(fstatSync(fd).size);
+  // Memory of the library's begins at a page, as O_DIRECT wants it.
+  const { bytes } = new Memory(inFlight * BLOCK);
+  return async (count, index) => {
+    const buffer = bytes.subarray(index * BLOCK, (index + 1) * BLOCK);
+    for (let i = 0; i < count; i++) {
+      check(
+        await uring.submit(read(fd, buffer, { offset: nextOffset() })),
+        BLOCK,
+      );
+    }
+  };
+}
+
+async function fileLoop(path: string): Promise<Loop> {
+  const file = await Deno.open(path);
+  const nextOffset = offsets((await file.stat()).size);
+  const buffer = new Uint8Array(BLOCK);
+  return async (count) => {
+    for (let i = 0; i < count; i++) {
+      await file.seek(nextOffset(), Deno.SeekMode.Start);
+      check(await file.read(buffer), BLOCK);
+    }
+  };
+}
+
+async function run(
+  loop: Loop,
+  loops: number,
+  seconds: number,
+): Promise<string> {
+  let operations = 0;
+  const start = performance.now();
+  const until = start + seconds * 1000;
+  const repeat = async (index: number) => {
+    do {
+      await loop(OPERATIONS_PER_CLOCK_READ, index);
+      operations += OPERATIONS_PER_CLOCK_READ;
+    } while (performance.now() < until);
+  };
+  await Promise.all(Array.from({ length: loops }, (_, index) => repeat(index)));
+  return `done ${operations} ${
+    ((performance.now() - start) / 1000).toFixed(9)
+  }`;
+}
+
+async function main(args: string[]): Promise<void> {
+  const [contestant, operation, loopsText, flagsText, path = "", access = ""] =
+    args;
+  const loops = Number(loopsText);
+  if (contestant === "file") {
+    const loop = await fileLoop(path);
+    await serve(loop, loops, `ready ${flagsText} Deno.FsFile`);
+    return;
+  }
+  await using uring = new Uring({ flags: Number(flagsText) });
+  const loop = operation === "nop"
+    ? nopLoop(uring)
+    : readLoop(uring, loops, path, access);
+  await serve(loop, loops, `ready ${uring.ring.flags} ${uring.ring.backend}`);
+}
+
+/** Answers the commands on standard input until it ends. */
+async function serve(loop: Loop, loops: number, ready: string): Promise<void> {
+  console.log(ready);
+  let rest = "";
+  for await (
+    const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())
+  ) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const command of lines) {
+      const seconds = Number(command.match(/^run (\d+(?:\.\d+)?)$/)?.[1]);
+      if (Number.isNaN(seconds)) throw new Error(`unknown command: ${command}`);
+      console.log(await run(loop, loops, seconds));
+    }
+  }
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : String(error);
+    console.log(`error ${sentence.replaceAll("\n", " ")}`);
+    Deno.exit(1);
+  }
+}
