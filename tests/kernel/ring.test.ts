@@ -1,0 +1,321 @@
+/** Layer 1 on the real kernel: every kind of ring, its queues, its limits, its end. */
+
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertThrows,
+} from "@std/assert";
+import * as abi from "../../ffi/abi.ts";
+import { addressOf, type SystemError } from "../../ffi/mod.ts";
+import { prepNop, prepTimeout } from "../../ops/mod.ts";
+import { type Cqe, Ring, type RingOptions, type Sqe } from "../../ring/mod.ts";
+import { eachRing } from "../support/rings.ts";
+
+function entry(ring: Ring): Sqe {
+  const sqe = ring.sqe();
+  if (sqe === null) throw new Error("the submission queue is full");
+  return sqe;
+}
+
+function nops(ring: Ring, count: number): void {
+  for (let tag = 0; tag < count; tag++) {
+    const sqe = entry(ring);
+    prepNop(sqe);
+    sqe.tag = tag;
+  }
+}
+
+function reap(ring: Ring): number[] {
+  const tags: number[] = [];
+  ring.forEachCqe((cqe) => tags.push(cqe.tag));
+  return tags;
+}
+
+function supported(options: RingOptions): boolean {
+  try {
+    new Ring(options).close();
+    return true;
+  } catch (error) {
+    if ((error as SystemError).code === "EINVAL") return false;
+    throw error;
+  }
+}
+
+const { IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_DEFER_TASKRUN } = abi;
+const shapes: Record<string, RingOptions> = {
+  "SQE128": { flags: abi.IORING_SETUP_SQE128 },
+  "CQE32": { flags: abi.IORING_SETUP_CQE32 },
+  "SQE128 and CQE32": {
+    flags: abi.IORING_SETUP_SQE128 | abi.IORING_SETUP_CQE32,
+  },
+  "CQE_MIXED": { flags: abi.IORING_SETUP_CQE_MIXED },
+  "SQE_MIXED": { flags: abi.IORING_SETUP_SQE_MIXED },
+  "no SQ array": { flags: abi.IORING_SETUP_NO_SQARRAY, backend: "syscall" },
+  "SQ_REWIND": {
+    flags: abi.IORING_SETUP_SQ_REWIND | abi.IORING_SETUP_NO_SQARRAY,
+    backend: "syscall",
+  },
+  "CQSIZE": { cqEntries: 64 },
+  "SUBMIT_ALL": { flags: abi.IORING_SETUP_SUBMIT_ALL },
+  "COOP_TASKRUN": {
+    flags: abi.IORING_SETUP_COOP_TASKRUN | abi.IORING_SETUP_TASKRUN_FLAG,
+  },
+  "SINGLE_ISSUER": { flags: IORING_SETUP_SINGLE_ISSUER },
+  "DEFER_TASKRUN": {
+    flags: IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+  },
+  "SQPOLL": { flags: abi.IORING_SETUP_SQPOLL },
+};
+
+for (const [name, options] of Object.entries(shapes)) {
+  Deno.test({
+    name: `a ring with ${name} takes entries round after round`,
+    ignore: !supported({ entries: 8, ...options }),
+    fn() {
+      using ring = new Ring({ entries: 8, ...options });
+      for (let round = 0; round < 50; round++) {
+        const count = round % 8 + 1;
+        nops(ring, count);
+        assertEquals(ring.submitAndWait(count), count);
+        assertEquals(
+          reap(ring),
+          Array.from({ length: count }, (_, tag) => tag),
+        );
+      }
+    },
+  });
+}
+
+Deno.test("sizes: rounded up, doubled, chosen, clamped", () => {
+  const sizes = (options: RingOptions) => {
+    using ring = new Ring(options);
+    return [ring.sq.entries, ring.cq.entries];
+  };
+  assertEquals(sizes({ entries: 5 }), [8, 16]);
+  assertEquals(sizes({ entries: 8, cqEntries: 100 }), [8, 128]);
+  const flags = abi.IORING_SETUP_CLAMP;
+  assertEquals(sizes({ entries: 1 << 20, flags }), [32768, 65536]);
+});
+
+eachRing("the queue fills up, and goes on after submit", {
+  options: { entries: 4 },
+}, (ring) => {
+  nops(ring, 4);
+  assertEquals(ring.sqe(), null);
+  assertEquals(ring.submitAndWait(4), 4);
+  assertEquals(reap(ring), [0, 1, 2, 3]);
+  nops(ring, 4);
+  assertEquals(ring.submitAndWait(4), 4);
+  assertEquals(reap(ring), [0, 1, 2, 3]);
+});
+
+eachRing("an entry is zero when it is handed out, whatever was in it", {
+  options: { entries: 2 },
+}, (ring) => {
+  for (let round = 0; round < 6; round++) {
+    const sqe = entry(ring);
+    const bytes = new Uint8Array(sqe.words.buffer, sqe.base * 4, 64);
+    assert(bytes.every((byte) => byte === 0), `round ${round}`);
+    bytes.fill(0xff, 32, 48); // user_data and what a nop ignores
+    bytes.fill(0, 40, 48);
+    ring.submitAndWait(1);
+    ring.forEachCqe((cqe) =>
+      assertEquals(cqe.userData, 0xffff_ffff_ffff_ffffn)
+    );
+  }
+});
+
+eachRing("completions that overflow are not lost", {
+  options: { entries: 8, cqEntries: 8 },
+}, (ring) => {
+  const total = 200;
+  for (let sent = 0; sent < total; sent += 4) {
+    for (let i = 0; i < 4; i++) {
+      const sqe = entry(ring);
+      prepNop(sqe);
+      sqe.tag = sent + i;
+    }
+    // The thread of a polled ring takes its time; the queue must be empty to go on.
+    while (ring.sq.ready > 0) ring.submit();
+  }
+  const tags = new Set<number>();
+  while (tags.size < total) {
+    ring.wait(1);
+    ring.forEachCqe((cqe) => tags.add(cqe.tag));
+  }
+  assertEquals(tags.size, total);
+});
+
+eachRing(
+  "wait: the time runs out with none, and with fewer than asked for",
+  {},
+  (ring) => {
+    assertEquals(ring.wait(1, { timeout: 5 }), 0);
+    nops(ring, 1);
+    ring.submitAndWait(1);
+    assertEquals(ring.wait(2, { timeout: 5 }), 1);
+    assertEquals(ring.wait(1), 1);
+    assertEquals(ring.wait(0, { timeout: 0 }), 1);
+    assertEquals(reap(ring), [0]);
+  },
+);
+
+eachRing(
+  "a visit that throws takes its completion and leaves the others",
+  {},
+  (ring) => {
+    nops(ring, 3);
+    ring.submitAndWait(3);
+    assertThrows(
+      () =>
+        ring.forEachCqe((cqe) => {
+          if (cqe.tag === 1) throw new Error("enough");
+        }),
+      Error,
+      "enough",
+    );
+    assertEquals(reap(ring), [2]);
+  },
+);
+
+eachRing("a visit must not start another round", {}, (ring) => {
+  nops(ring, 1);
+  ring.submitAndWait(1);
+  assertThrows(
+    () => ring.forEachCqe(() => ring.forEachCqe(() => {})),
+    Error,
+    "from within a visit",
+  );
+});
+
+eachRing("closing: twice, within a visit, with ops in flight", {}, (ring) => {
+  nops(ring, 2);
+  const timeout = entry(ring);
+  const spec = new BigInt64Array([3600n, 0n]);
+  prepTimeout(timeout, addressOf(spec), 0, 0);
+  ring.submitAndWait(2);
+  const seen: number[] = [];
+  ring.forEachCqe((cqe: Cqe) => {
+    seen.push(cqe.tag);
+    ring.close();
+  });
+  assertEquals(seen, [0, 1]);
+  assert(ring.closed);
+  ring.close();
+  for (
+    const use of [
+      () => ring.sqe(),
+      () => ring.submit(),
+      () => ring.submitAndWait(1),
+      () => ring.wait(1),
+      () => ring.forEachCqe(() => {}),
+      () => ring.probe(),
+      () => ring.enable(),
+    ]
+  ) assertThrows(use, TypeError, "closed");
+});
+
+Deno.test("R_DISABLED: nothing goes before enable(), everything after", () => {
+  using ring = new Ring({ entries: 4, flags: abi.IORING_SETUP_R_DISABLED });
+  nops(ring, 1);
+  const error = assertThrows(() => ring.submit()) as SystemError;
+  assertEquals([error.code, error.op], ["EBADFD", "io_uring_enter"]);
+  assert(error.message.includes("ring.enable()"), error.message);
+  ring.enable();
+  assertEquals(ring.submitAndWait(1), 1);
+  assertEquals(reap(ring), [0]);
+});
+
+Deno.test("ATTACH_WQ: rings share workers; what is no ring is refused", () => {
+  using first = new Ring(4);
+  using second = new Ring({ entries: 4, attachTo: first });
+  nops(second, 2);
+  second.submitAndWait(2);
+  assertEquals(reap(second), [0, 1]);
+  const error = assertThrows(() =>
+    new Ring({ entries: 4, attachTo: 0 })
+  ) as SystemError;
+  assertEquals(error.op, "io_uring_setup");
+});
+
+Deno.test("two entries serve 100 000 ops", () => {
+  using ring = new Ring(2);
+  let sum = 0;
+  for (let round = 0; round < 100_000; round++) {
+    const sqe = entry(ring);
+    sqe.tag = 1;
+    ring.submitAndWait(1);
+    ring.forEachCqe((cqe) => sum += cqe.tag);
+  }
+  assertEquals(sum, 100_000);
+  assertGreater(ring.enters, 99_999);
+});
+
+Deno.test("bad options are refused before the kernel is asked", () => {
+  const bad: [unknown, string][] = [
+    [0, "entries"],
+    [-1, "entries"],
+    [1.5, "entries"],
+    [NaN, "entries"],
+    [40_000, "entries"],
+    ["8", "options"],
+    [null, "options"],
+    [{ entries: "8" }, "entries"],
+    [{ flags: -1 }, "flags"],
+    [{ flags: 2 ** 32 }, "flags"],
+    [{ entries: 64, cqEntries: 8 }, "cqEntries"],
+    [{ cqEntries: 2 ** 20 }, "cqEntries"],
+    [{ sqThreadIdle: 5 }, "SQPOLL"],
+    [{ sqThreadCpu: 0 }, "SQPOLL"],
+    [{ attachTo: {} }, "attachTo"],
+    [{ attachTo: -1 }, "attachTo"],
+    [{ backend: "windows" }, "backend"],
+    [{ flags: abi.IORING_SETUP_DEFER_TASKRUN }, "SINGLE_ISSUER"],
+    [{ flags: abi.IORING_SETUP_TASKRUN_FLAG }, "TASKRUN_FLAG"],
+    [{ flags: abi.IORING_SETUP_HYBRID_IOPOLL }, "IOPOLL"],
+    [{ flags: abi.IORING_SETUP_NO_MMAP }, "NO_MMAP"],
+    [{ flags: abi.IORING_SETUP_CQSIZE }, "cqEntries"],
+    [{ flags: abi.IORING_SETUP_ATTACH_WQ }, "attachTo"],
+    [
+      { flags: abi.IORING_SETUP_SQ_AFF | abi.IORING_SETUP_SQPOLL },
+      "sqThreadCpu",
+    ],
+  ];
+  for (const [options, word] of bad) {
+    const error = assertThrows(() => new Ring(options as RingOptions));
+    assert(
+      error instanceof TypeError || error instanceof RangeError,
+      `${error}`,
+    );
+    assert(error.message.includes(word), `${error.message} lacks ${word}`);
+  }
+});
+
+Deno.test("a flag that no kernel knows: EINVAL, explained", () => {
+  const error = assertThrows(() =>
+    new Ring({ flags: 0x8000_0000 })
+  ) as SystemError;
+  assertEquals([error.code, error.op], ["EINVAL", "io_uring_setup"]);
+});
+
+eachRing("bad arguments of methods are refused", {}, (ring) => {
+  const wrong = [-1, 1.5, NaN, Infinity, ring.cq.entries + 1, "1", null, {}];
+  for (const count of wrong as number[]) {
+    assertThrows(() => ring.submitAndWait(count), Error, "count");
+    assertThrows(() => ring.wait(count), Error, "count");
+  }
+  for (const timeout of [-1, NaN, "5", null] as number[]) {
+    assertThrows(() => ring.wait(1, { timeout }), Error, "timeout");
+  }
+  assertThrows(() => ring.sqe128(), TypeError, "SQE128");
+});
+
+eachRing("a mistake in prep leaves a nop that completes", {}, (ring) => {
+  const sqe = entry(ring);
+  assertThrows(() => sqe.prep(22, 1.5, 0, 0, 0), RangeError, "fd");
+  ring.submitAndWait(1);
+  ring.forEachCqe((cqe) => assertEquals(cqe.res, 0));
+  assertGreaterOrEqual(ring.sq.space, 1);
+});
