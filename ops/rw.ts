@@ -394,14 +394,14 @@ function moveOne(
  * programs make millions of these, and one object costs a quarter of what five do.
  */
 class TransferOp extends Op<number> implements Transfer {
-  readonly kind: Kind;
-  readonly fd: Fd;
-  readonly offset: number | bigint;
-  readonly flags: number;
-  readonly ioprio: number;
-  readonly bufIndex: number;
-  readonly #buffer: View;
-  readonly #byteLength: number;
+  declare readonly kind: Kind;
+  declare readonly fd: Fd;
+  declare readonly offset: number | bigint;
+  declare readonly flags: number;
+  declare readonly ioprio: number;
+  declare readonly bufIndex: number;
+  declare private readonly buffer: View;
+  declare private readonly byteLength: number;
 
   constructor(
     kind: Kind,
@@ -420,13 +420,13 @@ class TransferOp extends Op<number> implements Transfer {
     this.bufIndex = bufIndex;
     checkTransfer(this);
     checkView(kind.buffer, buffer);
-    this.#buffer = buffer;
-    this.#byteLength = buffer.byteLength;
+    this.buffer = buffer;
+    this.byteLength = buffer.byteLength;
   }
 
   override encode(sqe: Sqe): View {
-    const buffer = this.#buffer;
-    const byteLength = this.#byteLength;
+    const buffer = this.buffer;
+    const byteLength = this.byteLength;
     checkIntact(this.name, buffer, byteLength);
     const length = byteLength <= MAX_TRANSFER ? byteLength : MAX_TRANSFER;
     encodeTransfer(sqe, this, addressOfChecked(buffer), length);
@@ -434,7 +434,7 @@ class TransferOp extends Op<number> implements Transfer {
   }
 
   override decode(completion: Completion): number {
-    checkIntact(this.name, this.#buffer, this.#byteLength);
+    checkIntact(this.name, this.buffer, this.byteLength);
     return completion.res;
   }
 
