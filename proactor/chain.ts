@@ -172,21 +172,12 @@ export class Chain implements Batch {
       for (const { reject } of this.#settled) reject(reason);
       return;
     }
-    this.#cancelRest(reason);
-    if (this.#options.hard !== true) return;
-    // What is linked hard begins all the same when the one before was cancelled.
-    const again = () => this.#cancelRest(reason, true);
-    for (const { promise } of this.#settled) promise.then(again, again);
-  }
-
-  #cancelRest(reason: unknown, insist = false): void {
     for (const { slot, tag } of this.#slots) {
       if (slot.tag !== tag || slot.op === null) continue;
       slot.extra ??= plainExtra();
       slot.extra.cancelled = true;
       slot.extra.reason = reason;
-      if (insist) this.#engine.insist(tag);
-      else this.#engine.cancel(tag);
+      this.#engine.cancel(tag);
     }
   }
 }

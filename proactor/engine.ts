@@ -28,15 +28,28 @@ import {
 import { returnBuffer } from "./groups.ts";
 import type { Settings } from "./options.ts";
 import { type Extra, type Settle, type Slot, SlotTable } from "./slots.ts";
+import { after } from "./timer.ts";
 import { makeWake, type Wake } from "./wake.ts";
 
-/** The high 32 bits of `user_data` say whose completion it is; 0 is an op with a slot. */
+const ENOENT = 2;
+
+/**
+ * The high 32 bits of `user_data` say whose completion it is; 0 is an op with a slot. Of a helper the
+ * low ones are the tag of what it is to cancel.
+ */
 const HELPER = 1;
 /** A message of another ring, see {@linkcode Uring.post}. */
 export const MESSAGE = 2;
 
-/** After so many rounds without a turn of the event loop, timers and sockets get theirs. */
-const ROUNDS = 64;
+/**
+ * After so much work without a turn of the event loop timers and sockets get theirs. A completion
+ * counts as 1, a round, which is a system call, as {@linkcode ROUND}.
+ */
+const BUDGET = 2048;
+const ROUND = 32;
+
+/** How long to wait until what could not be cancelled is tried again, in milliseconds. */
+const RETRY = 5;
 
 /** The engines that sleep with ops in flight: nothing else holds them meanwhile. */
 const asleep = new Set<Engine>();
@@ -79,7 +92,7 @@ export interface Batch {
 /** The engine. One for each `Uring`. */
 export class Engine {
   /** The ring. */
-  readonly ring: Ring;
+  declare readonly ring: Ring;
   /** Figures. */
   readonly counters: Counters = {
     submitted: 0,
@@ -96,7 +109,7 @@ export class Engine {
   /** Takes messages of other rings. */
   onMessage: ((value: number, data: number) => void) | undefined;
   #idlers: (() => void)[] = [];
-  readonly #settings: Settings;
+  declare private readonly settings: Settings;
   readonly #slots = new SlotTable();
   readonly #waiting: Batch[] = [];
   #firstWaiting = 0;
@@ -106,27 +119,33 @@ export class Engine {
   #drains = 0;
   /** The tags of ops to cancel as soon as they can be. */
   readonly #insisted = new Set<number>();
-  #rounds = 0;
+  /** Stops the timer that tries them again. */
+  #retry: (() => void) | undefined;
+  /** What was done since the last turn of the event loop, see {@linkcode BUDGET}. */
+  #spent = 0;
   #scheduled = false;
   #polling = false;
   #entering = false;
+  #pumping = false;
   #lastProgress = 0;
   #wake: Wake | undefined;
   #armed = false;
   #alive = true;
   #broken: unknown;
-  readonly #limit: number;
-  readonly #polled: boolean;
+  /** What the kernel may still use of a ring that cannot be entered. */
+  readonly #lost: Held[] = [];
+  declare private readonly limit: number;
+  declare private readonly polled: boolean;
   readonly #flush = (): void => this.#runFlush();
   readonly #poll = (): void => this.#runPoll();
   readonly #visit = (cqe: Cqe): void => this.#complete(cqe);
 
   /** An engine for a ring of its own. */
   constructor(settings: Settings) {
-    this.#settings = settings;
+    this.settings = settings;
     this.ring = settings.ring;
-    this.#limit = settings.ring.cq.entries;
-    this.#polled = (settings.ring.flags & IORING_SETUP_SQPOLL) !== 0;
+    this.limit = settings.ring.cq.entries;
+    this.polled = (settings.ring.flags & IORING_SETUP_SQPOLL) !== 0;
   }
 
   /** Entries in the kernel, or on their way to it. */
@@ -166,15 +185,19 @@ export class Engine {
    * false, and it must be enqueued.
    */
   tryLaunch(op: Op<unknown>, resolve: Settle, reject: Settle): boolean {
-    if (this.#inFlight >= this.#limit || this.queued !== 0) return false;
+    if (this.#inFlight >= this.limit || this.queued !== 0) return false;
     const sqe = this.ring.sqe() ?? this.#entryAfterEnter();
     if (sqe === null) return false;
     this.#encode(sqe, op, 0, resolve, reject, null);
     return true;
   }
 
-  /** Launches a batch when its turn comes. */
+  /** Launches a batch when its turn comes; abandons it if none will. */
   enqueue(batch: Batch): void {
+    if (this.#broken !== undefined || this.ring.closed) {
+      batch.abandon(this.#broken);
+      return;
+    }
     this.#waiting.push(batch);
     this.#pump();
   }
@@ -292,8 +315,8 @@ export class Engine {
     this.#asHelper(sqe);
   }
 
-  #asHelper(sqe: Sqe): void {
-    sqe.set64(8, HELPER * 2 ** 32, "sqe.userData");
+  #asHelper(sqe: Sqe, tag = 0): void {
+    sqe.set64(8, HELPER * 2 ** 32 + tag, "sqe.userData");
     this.#inFlight++;
     this.schedule();
   }
@@ -310,6 +333,7 @@ export class Engine {
    * the ring is looked at, until it is over.
    */
   insist(tag: number): void {
+    if (this.#broken !== undefined) return;
     this.#insisted.add(tag);
     this.schedule();
   }
@@ -322,28 +346,44 @@ export class Engine {
     }
     const sqe = this.#entry();
     prepCancel64(sqe, tag, 0);
-    this.#asHelper(sqe);
+    this.#asHelper(sqe, tag);
   }
 
-  #cancelInsisted(): void {
-    for (const tag of this.#insisted) {
-      if (this.#slots.find(tag) === undefined) this.#insisted.delete(tag);
-      else if (!cancelNow(this.ring, tag)) {
+  #cancelInsisted(byEntry = false): void {
+    for (const tag of [...this.#insisted]) {
+      if (!this.#isCancellable(tag)) this.#insisted.delete(tag);
+      // Before Linux 6.0 only an entry can, and to try it at every look would be all that is done.
+      else if (!cancelNow(this.ring, tag) && byEntry) {
         this.#insisted.delete(tag);
         this.#cancelByEntry(tag);
       }
     }
+    if (this.#insisted.size === 0) this.#stopRetrying();
+    // What begins without a completion before it wakes nobody.
+    else if (this.#broken === undefined) {
+      this.#retry ??= after(RETRY, () => this.#retryNow());
+    }
+  }
+
+  #retryNow(): void {
+    this.#retry = undefined;
+    if (!this.ring.closed) this.#cancelInsisted(true);
+  }
+
+  #stopRetrying(): void {
+    this.#retry?.();
+    this.#retry = undefined;
   }
 
   /** Sees to it that what is in the queue gets to the kernel, once for each turn. */
   schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#broken !== undefined) return;
     this.#scheduled = true;
-    if (this.#rounds < ROUNDS) {
+    if (this.#spent < BUDGET) {
       queueMicrotask(this.#flush);
       return;
     }
-    this.#rounds = 0;
+    this.#spent = 0;
     this.#nextTurn(this.#flush);
   }
 
@@ -355,7 +395,7 @@ export class Engine {
   #runFlush(): void {
     this.#scheduled = false;
     if (this.ring.closed) return;
-    this.#rounds++;
+    this.#spent += ROUND;
     this.#disarm();
     const before = this.counters.completed;
     this.#enter();
@@ -370,7 +410,7 @@ export class Engine {
     this.#entering = true;
     try {
       this.ring.submit();
-      this.#take();
+      this.#spent += this.#take();
     } catch (error) {
       this.#break(error);
     } finally {
@@ -380,17 +420,30 @@ export class Engine {
 
   /** Launches what waits, as far as there is room. */
   #pump(): void {
+    // To make space is to complete ops, which may enqueue others: they come after those here.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      this.#launchWaiting();
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #launchWaiting(): void {
     const waiting = this.#waiting;
     while (this.#firstWaiting < waiting.length) {
       const batch = waiting[this.#firstWaiting] as Batch;
       // A batch larger than the limit goes alone.
-      if (this.#inFlight > 0 && this.#inFlight + batch.size > this.#limit) {
+      if (this.#inFlight > 0 && this.#inFlight + batch.size > this.limit) {
         break;
       }
       if (!this.makeSpace(batch.size)) {
         this.schedule();
         break;
       }
+      // If the ring broke meanwhile, it was abandoned.
+      if (waiting[this.#firstWaiting] !== batch) continue;
       this.#firstWaiting++;
       batch.launch();
     }
@@ -427,13 +480,24 @@ export class Engine {
   }
 
   #completeOther(cqe: Cqe): void {
-    if (cqe.tagHigh === HELPER) this.#inFlight--;
+    if (cqe.tagHigh === HELPER) this.#completeHelper(cqe);
     else if (cqe.tagHigh === MESSAGE && this.onMessage !== undefined) {
       const { onMessage } = this;
       const value = cqe.res;
       const data = cqe.tag;
       queueMicrotask(() => onMessage(value, data));
     } else this.counters.strays++;
+  }
+
+  #completeHelper({ tag, res }: Cqe): void {
+    this.#inFlight--;
+    // The op is about to end, or has yet to begin: held up by the one that it is linked behind.
+    if (res === -ENOENT && this.#isCancellable(tag)) this.#insisted.add(tag);
+  }
+
+  /** Not once a zero-copy send is done, and only its buffer still with the kernel. */
+  #isCancellable(tag: number): boolean {
+    return this.#slots.find(tag)?.first === null;
   }
 
   /** Ops that give several completions, and those with a signal or a timeout. */
@@ -488,16 +552,21 @@ export class Engine {
   /** What next: nothing, another enter, or a look round in the next turn. */
   #next(): void {
     if (this.#scheduled) return;
-    if (this.#inFlight === 0) {
-      this.#wake?.keepAlive(false);
-      asleep.delete(this);
-      if (this.onMessage !== undefined) this.#startPolling();
-      for (const idler of this.#idlers.splice(0)) idler();
-    } else if (!this.#polled && this.ring.sq.ready > 0) {
+    if (this.#inFlight === 0 || this.#broken !== undefined) {
+      this.#rest();
+    } else if (!this.polled && this.ring.sq.ready > 0) {
       // The kernel took fewer than offered: not before the next turn, or this never ends.
-      this.#rounds = ROUNDS;
+      this.#spent = BUDGET;
       this.schedule();
     } else this.#startPolling();
+  }
+
+  /** Nothing is in flight, or nothing will ever come of it. */
+  #rest(): void {
+    this.#wake?.keepAlive(false);
+    asleep.delete(this);
+    if (this.#listening) this.#startPolling();
+    for (const idler of this.#idlers.splice(0)) idler();
   }
 
   #startPolling(): void {
@@ -509,11 +578,11 @@ export class Engine {
 
   #runPoll(): void {
     this.#polling = false;
-    this.#rounds = 0;
+    this.#spent = 0;
     if (this.ring.closed || this.#armed) return;
     const progress = this.#reap();
     if (
-      this.ring.closed || this.#scheduled ||
+      this.ring.closed || this.#scheduled || this.#broken !== undefined ||
       (this.#inFlight === 0 && !this.#listening)
     ) {
       this.#next();
@@ -521,7 +590,7 @@ export class Engine {
     }
     const now = performance.now();
     if (progress > 0) this.#lastProgress = now;
-    else if (now - this.#lastProgress >= this.#settings.spin && this.#sleep()) {
+    else if (now - this.#lastProgress >= this.settings.spin && this.#sleep()) {
       return;
     }
     this.#polling = true;
@@ -529,7 +598,7 @@ export class Engine {
   }
 
   get #listening(): boolean {
-    return this.onMessage !== undefined;
+    return this.onMessage !== undefined && this.#broken === undefined;
   }
 
   #reap(): number {
@@ -549,7 +618,7 @@ export class Engine {
   #take(full = false): number {
     const taken = this.ring.forEachCqe(this.#visit);
     // Deferred work overflows the queue only while it is taken from: then more than it holds comes.
-    if (full || taken > this.#limit) this.counters.overflows++;
+    if (full || taken > this.limit) this.counters.overflows++;
     return taken;
   }
 
@@ -557,13 +626,14 @@ export class Engine {
 
   /** Goes to sleep; false if there is something to do after all. */
   #sleep(): boolean {
-    if (!this.#settings.sleep) return false;
+    if (!this.settings.sleep) return false;
     if (this.#insisted.size > 0) {
       // What the kernel's thread has not taken yet cannot be cancelled yet.
       if (this.ring.sq.ready > 0) return false;
       this.#cancelInsisted();
     }
-    const wake = this.#wake ??= this.#makeWake();
+    const wake = this.#wake ??= this.#tryMakeWake();
+    if (wake === undefined) return false;
     wake.arm();
     // What came before the bell was armed does not ring it.
     const pending = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
@@ -578,11 +648,22 @@ export class Engine {
     return true;
   }
 
+  /** A doorbell; undefined if there is none to be had, for the moment or for ever. */
+  #tryMakeWake(): Wake | undefined {
+    try {
+      return this.#makeWake();
+    } catch (error) {
+      // Out of descriptors, say: it goes on looking, and tries again.
+      if (!isSystemError(error)) this.#break(error);
+      return undefined;
+    }
+  }
+
   #makeWake(): Wake {
     // Weak: the bell is held by the event loop, and must not hold a forgotten engine.
     const self = new WeakRef(this);
     const onRing = () => self.deref()?.onRing();
-    const { wake } = this.#settings;
+    const { wake } = this.settings;
     const made = typeof wake === "function"
       ? wake(this.ring, onRing)
       : makeWake(this.ring, onRing, wake);
@@ -595,7 +676,7 @@ export class Engine {
     if (this.ring.closed || !this.#armed) return;
     this.counters.wakes++;
     this.#disarm();
-    this.#rounds = 0;
+    this.#spent = 0;
     this.#reap();
     if (!this.ring.closed) this.#next();
   }
@@ -631,15 +712,22 @@ export class Engine {
   }
 
   /**
-   * The ring cannot be entered any more: every op fails with the reason. Their memory is not
-   * given back, as nobody can tell whether the kernel is done with it.
+   * The ring cannot be entered any more: every op fails with the reason, and a completion that
+   * comes all the same finds nobody. Their memory is not given back, as nobody can tell whether
+   * the kernel is done with it.
    */
   #break(error: unknown): void {
     this.#broken ??= error;
+    this.#insisted.clear();
+    this.#stopRetrying();
     this.accepting = false;
+    this.#disarm();
     for (const slot of [...this.#slots.inUse()]) {
-      slot.extra?.over?.();
-      slot.reject(error);
+      const { extra, held, reject } = slot;
+      this.#lost.push(held);
+      this.#slots.give(slot);
+      extra?.over?.();
+      reject(error);
     }
     this.abandonQueued(this.#broken);
   }

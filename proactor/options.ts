@@ -7,6 +7,7 @@
 import {
   IORING_SETUP_COOP_TASKRUN,
   IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_IOPOLL,
   IORING_SETUP_SINGLE_ISSUER,
   IORING_SETUP_TASKRUN_FLAG,
   IOSQE_ASYNC,
@@ -18,7 +19,7 @@ import { checkInteger, show } from "../ffi/check.ts";
 import { isSystemError } from "../ffi/errors.ts";
 import type { RingOptions } from "../ring/options.ts";
 import { Ring } from "../ring/ring.ts";
-import type { Wake, WakeChoice } from "./wake.ts";
+import { checkWake, type Wake, type WakeChoice } from "./wake.ts";
 
 /** Options of a {@linkcode Uring}: those of its ring, and how it waits. */
 export interface UringOptions extends RingOptions {
@@ -101,17 +102,26 @@ export function settle(options: UringOptions): Settings {
       }.`,
     );
   }
-  return { ring: makeRing(ring), spin: spin / 1000, sleep, wake };
+  if (typeof wake !== "function") checkWake(wake);
+  const made = makeRing(ring);
+  // Nobody rings for a device that has to be asked.
+  const asked = (made.flags & IORING_SETUP_IOPOLL) !== 0;
+  return { ring: made, spin: spin / 1000, sleep: sleep && !asked, wake };
 }
 
 function makeRing(options: RingOptions): Ring {
   // An op with a timeout goes as two entries, together: no queue is shorter than that.
   const entries = options.entries === 1 ? 2 : options.entries ?? 256;
-  const cqEntries = options.cqEntries === 1
+  const cqEntries = options.entries === 1 && options.cqEntries === 1
     ? 2
     : options.cqEntries ?? Math.max(4096, entries);
   const sized = { ...options, entries, cqEntries };
-  if (options.flags !== undefined) return new Ring(sized);
+  if (options.flags !== undefined) {
+    // Deferred work must show, or the Uring would sleep over it.
+    const deferred = (options.flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
+    const shown = deferred ? IORING_SETUP_TASKRUN_FLAG : 0;
+    return new Ring({ ...sized, flags: (options.flags | shown) >>> 0 });
+  }
   for (const flags of RUNNING) {
     try {
       return new Ring({ ...sized, flags });

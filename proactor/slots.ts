@@ -58,9 +58,9 @@ export type Settle = (value: unknown) => void;
 /** An op in flight. Slots are used again and again: one hidden class, no allocation. */
 export class Slot {
   /** The slot's place in the table. */
-  readonly index: number;
+  declare readonly index: number;
   /** The tag of the op in flight: generation and index. Unsigned. */
-  tag: number;
+  declare tag: number;
   /** The op; null in a free slot. */
   op: Op<unknown> | null = null;
   /** What the kernel may still write to or read from. */

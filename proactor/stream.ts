@@ -178,6 +178,8 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   #take(completion: Completion, held: Held, last: boolean): void {
     const op = this.#op;
     if (last) this.#over();
+    // A timer that fires just now is not found, and armed again.
+    else if (this.#cancelled) this.#engine.cancel(this.#tag);
     if (op.failed(completion)) {
       returnBuffer(this.#engine.ring, op, completion);
       this.#takeFailure(completion.res);
@@ -325,13 +327,22 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       this.#group?.discard(value as Received);
       return;
     }
-    const done = new Promise<unknown>((resolve, reject) =>
-      this.#engine.enqueue({
+    const engine = this.#engine;
+    const done = new Promise<unknown>((resolve, reject) => {
+      const batch: Batch = {
         size: 1,
-        launch: () => void this.#engine.launch(undo, 0, resolve, reject, null),
-        abandon: () => resolve(undefined),
-      })
-    ).finally(() => this.#undoing.delete(done));
+        launch: () => void engine.launch(undo, 0, resolve, reject, null),
+        abandon: () => {
+          // A Uring that closes gives up what waits, but not this, while it still can.
+          if (engine.broken === undefined && !engine.ring.closed) {
+            engine.enqueue(batch);
+          } else resolve(undefined);
+        },
+      };
+      engine.enqueue(batch);
+    }).finally(() => this.#undoing.delete(done));
+    // Whoever waits in return() is told of a descriptor that could not be closed; nobody else can be.
+    done.catch(() => {});
     this.#undoing.add(done);
   }
 }

@@ -83,7 +83,8 @@ function executor(resolve: Settle, reject: Settle): void {
  * Nothing is lost. Memory that the kernel was given stays alive until its last completion, a
  * cancelled op settles when the kernel says so, more ops than the ring holds wait their turn.
  * Ops in flight keep the process alive, see {@linkcode unref}. One `Uring` for each thread: in a
- * Worker, make another.
+ * Worker, make another, and close it before the Worker is terminated: that frees memory which
+ * the kernel may still write to.
  *
  * @example
  * ```ts
@@ -101,13 +102,14 @@ function executor(resolve: Settle, reject: Settle): void {
  */
 export class Uring implements AsyncDisposable {
   /** The ring underneath: for registrations. Its queues belong to this `Uring`. */
-  readonly ring: Ring;
-  readonly #engine: Engine;
+  declare readonly ring: Ring;
+  // Constants to V8, unlike #fields, see ring/submission_queue.ts.
+  declare private readonly engine: Engine;
   readonly #streams = new Set<MultishotStream<unknown>>();
   #closing: Promise<void> | undefined;
 
   static {
-    engineOf = (uring) => uring.#engine;
+    engineOf = (uring) => uring.engine;
   }
 
   /**
@@ -120,7 +122,7 @@ export class Uring implements AsyncDisposable {
   constructor(options: UringOptions = {}) {
     const settings = settle(options);
     this.ring = settings.ring;
-    this.#engine = new Engine(settings);
+    this.engine = new Engine(settings);
   }
 
   /**
@@ -152,7 +154,7 @@ export class Uring implements AsyncDisposable {
    */
   submit<T>(op: Op<T>, options?: SubmitOptions): Promise<T> {
     // One test for the usual; what exactly stands against an op is asked only if something does.
-    if (!(op instanceof Op) || op.multishot || !this.#engine.accepting) {
+    if (!(op instanceof Op) || op.multishot || !this.engine.accepting) {
       return Promise.reject(this.#refusal(op, false));
     }
     const promise = new Promise<T>(
@@ -160,7 +162,7 @@ export class Uring implements AsyncDisposable {
     );
     const resolve = settleNow;
     const reject = refuseNow;
-    const engine = this.#engine;
+    const engine = this.engine;
     if (options !== undefined || !engine.tryLaunch(op, resolve, reject)) {
       this.#submitSlowly(op, options, resolve, reject);
     }
@@ -184,7 +186,7 @@ export class Uring implements AsyncDisposable {
           : `Uring.submit: ${op.name} is a multishot, with many results. Use stream().`,
       );
     }
-    return this.#engine.broken;
+    return this.engine.broken;
   }
 
   #submitSlowly(
@@ -204,7 +206,7 @@ export class Uring implements AsyncDisposable {
       reject(signal.reason);
       return;
     }
-    new Submission(this.#engine, op, options, resolve, reject).start();
+    new Submission(this.engine, op, options, resolve, reject).start();
   }
 
   /**
@@ -260,7 +262,7 @@ export class Uring implements AsyncDisposable {
           "more entries.",
       );
     }
-    const chain = new Chain(this.#engine, ops, options);
+    const chain = new Chain(this.engine, ops, options);
     return await chain.run() as Results<T>;
   }
 
@@ -292,7 +294,7 @@ export class Uring implements AsyncDisposable {
     const refused = this.#refusal(op, true);
     if (refused !== undefined) throw refused;
     checkStream(options);
-    return new MultishotStream<T>(this.#engine, op, options, this.#streams);
+    return new MultishotStream<T>(this.engine, op, options, this.#streams);
   }
 
   /**
@@ -318,15 +320,15 @@ export class Uring implements AsyncDisposable {
    * the process alive, unless {@linkcode unref} was called. Undefined: messages are dropped.
    */
   get onMessage(): ((value: number, data: number) => void) | undefined {
-    return this.#engine.onMessage;
+    return this.engine.onMessage;
   }
   set onMessage(listener: ((value: number, data: number) => void) | undefined) {
-    if (this.#closing === undefined) this.#engine.listen(listener);
+    if (this.#closing === undefined) this.engine.listen(listener);
   }
 
   /** What was done so far, and what is going on. */
   get stats(): UringStats {
-    const { counters, inFlight, queued } = this.#engine;
+    const { counters, inFlight, queued } = this.engine;
     const {
       submitted,
       completed,
@@ -354,12 +356,12 @@ export class Uring implements AsyncDisposable {
 
   /** Ops in flight keep the process alive: how it is at first. */
   ref(): void {
-    this.#engine.keepAlive(true);
+    this.engine.keepAlive(true);
   }
 
   /** Ops in flight do not keep the process alive. */
   unref(): void {
-    this.#engine.keepAlive(false);
+    this.engine.keepAlive(false);
   }
 
   /**
@@ -371,25 +373,24 @@ export class Uring implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const engine = this.#engine;
+    const engine = this.engine;
     engine.accepting = false;
     engine.listen(undefined);
     engine.abandonQueued();
     for (const stream of [...this.#streams]) stream.close();
     const cancelled = new Set<number>();
     const idle = () => engine.inFlight === 0 && engine.queued === 0;
-    if (engine.broken === undefined) {
-      while (!idle()) {
-        this.#cancelAll(cancelled);
-        await engine.nextIdle();
-      }
-      engine.close();
+    // It may break only now.
+    while (engine.broken === undefined && !idle()) {
+      this.#cancelAll(cancelled);
+      await engine.nextIdle();
     }
+    if (engine.broken === undefined) engine.close();
     // A ring that cannot be entered is left to the kernel, with the memory that it may still use.
   }
 
   #cancelAll(cancelled: Set<number>): void {
-    for (const slot of [...this.#engine.slots()]) {
+    for (const slot of [...this.engine.slots()]) {
       if (slot.op === null || cancelled.has(slot.tag)) continue;
       // Not what gives descriptors back; it waits for nothing.
       if (slot.op.opcode === IORING_OP_CLOSE) continue;
@@ -397,7 +398,7 @@ export class Uring implements AsyncDisposable {
       const extra = slot.extra ??= plainExtra();
       if (!extra.cancelled) extra.reason = CLOSED;
       extra.cancelled = true;
-      this.#engine.cancel(slot.tag);
+      this.engine.cancel(slot.tag);
     }
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Ring } from "../ring/ring.ts";
-import { handleWake } from "./wake_handle.ts";
+import { handleWake, hasHandle } from "./wake_handle.ts";
 import { ringWake } from "./wake_ring.ts";
 
 /**
@@ -40,15 +40,19 @@ export function makeWake(
   onRing: () => void,
   choice: WakeChoice,
 ): Wake {
-  if (choice !== "ring") {
-    const wake = handleWake(ring, onRing);
-    if (wake !== undefined) return wake;
-    if (choice === "handle") {
-      throw new Error(
-        'Uring: wake: "handle" needs process.binding("pipe_wrap"), which this runtime does not ' +
-          'have. Leave wake out, or choose "ring".',
-      );
-    }
-  }
-  return ringWake(ring, onRing);
+  const wake = choice === "ring" ? undefined : handleWake(ring, onRing);
+  return wake ?? ringWake(ring, onRing);
+}
+
+/**
+ * Checks a doorbell that was asked for by name.
+ *
+ * @throws {Error} if this runtime does not have it.
+ */
+export function checkWake(choice: WakeChoice): void {
+  if (choice !== "handle" || hasHandle()) return;
+  throw new Error(
+    'Uring: wake: "handle" needs process.binding("pipe_wrap"), which this runtime does not ' +
+      'have. Leave wake out, or choose "ring".',
+  );
 }

@@ -45,6 +45,11 @@ function pipeWrap(): PipeWrap | undefined {
   return complete ? { Pipe, constants } : undefined;
 }
 
+/** Whether this runtime has the handle. */
+export function hasHandle(): boolean {
+  return pipeWrap() !== undefined;
+}
+
 /** A doorbell in Node's pipe handle; undefined where there is none to be had. */
 export function handleWake(ring: Ring, onRing: () => void): Wake | undefined {
   const wrap = pipeWrap();

@@ -42,14 +42,24 @@ function net(): Net {
 /** A doorbell of a second ring and a pipe. */
 export function ringWake(ring: Ring, onRing: () => void): Wake {
   const { Socket } = net();
+  using parts = new DisposableStack();
+  const bell = parts.adopt(eventfd(true), closeDescriptor);
   const [readEnd, writeEnd] = pipePair();
-  const bell = eventfd(true);
+  parts.adopt(writeEnd, closeDescriptor);
   const socket = new Socket({ fd: readEnd, readable: true, writable: false });
+  parts.defer(() => socket.destroy());
   socket.on("data", onRing);
   socket.unref();
+  // No COOP and no DEFER flag: its work must be done while the thread sleeps in the loop.
+  const second = parts.use(
+    new Ring({
+      entries: 4,
+      backend: ring.backend === "liburing" ? "liburing" : "syscall",
+    }),
+  );
   ring.cq.eventfdEnabled = false;
   ring.eventfd.register(bell);
-  return new RingWake(ring, socket, bell, writeEnd);
+  return new RingWake(ring, socket, bell, writeEnd, second, parts.move());
 }
 
 class RingWake implements Wake {
@@ -59,21 +69,26 @@ class RingWake implements Wake {
   readonly #bell: number;
   readonly #writeEnd: number;
   readonly #second: Ring;
+  readonly #parts: DisposableStack;
   /** 8 bytes for the eventfd's count, and the byte to write. */
   readonly #memory = new Memory(16);
   #waiting = false;
   #alive = false;
 
-  constructor(ring: Ring, socket: Socket, bell: number, writeEnd: number) {
+  constructor(
+    ring: Ring,
+    socket: Socket,
+    bell: number,
+    writeEnd: number,
+    second: Ring,
+    parts: DisposableStack,
+  ) {
     this.#ring = ring;
     this.#socket = socket;
     this.#bell = bell;
     this.#writeEnd = writeEnd;
-    // No COOP and no DEFER flag: its work must be done while the thread sleeps in the loop.
-    this.#second = new Ring({
-      entries: 4,
-      backend: ring.backend === "liburing" ? "liburing" : "syscall",
-    });
+    this.#second = second;
+    this.#parts = parts;
   }
 
   arm(): void {
@@ -112,11 +127,8 @@ class RingWake implements Wake {
   }
 
   close(): void {
-    this.#second.close();
+    this.#parts.dispose();
     this.#memory.close();
-    this.#socket.destroy();
-    closeDescriptor(this.#bell);
-    closeDescriptor(this.#writeEnd);
   }
 }
 
