@@ -31,7 +31,7 @@ const COMMAND = {
 /** Copies what is in blocks; gives the length: the source's size, unless it shrank meanwhile. */
 function copyBlocks(ring: Ring, memory: Memory, ends: Ends): number {
   const { from, to, input } = ends;
-  const todo = dataOf(from, input, BLOCK);
+  const ranges = dataOf(from, input, BLOCK);
   // To pin the memory takes time, which a small file does not win back.
   const fixed = input.size > memory.bytes.length && pin(ring, memory);
   const queueRead = fixed ? rw.prepReadFixed : rw.prepRead;
@@ -46,7 +46,7 @@ function copyBlocks(ring: Ring, memory: Memory, ends: Ends): number {
 
   const advance = (block: typeof blocks[number]) => {
     if (block.left === 0) {
-      [block.offset, block.left] = todo.next().value ?? [0, 0];
+      [block.offset, block.left] = ranges.next().value ?? [0, 0];
     }
     const { tag, address, offset, left, full, done } = block;
     if (left === 0 || failure) busy--;
@@ -116,13 +116,13 @@ function copy(ring: Ring, memory: Memory, ends: Ends): void {
  * ```
  */
 export function cp(args: string[]): number {
-  const todo = pairs(COMMAND, args);
-  if (typeof todo === "number") return todo;
+  const copies = pairs(COMMAND, args);
+  if (typeof copies === "number") return copies;
   using ring = newRing(DEPTH);
   using memory = new Memory(DEPTH * BLOCK);
   const made = new Set<string>();
   let status = 0;
-  for (const [source, path] of todo) {
+  for (const [source, path] of copies) {
     try {
       if (made.has(path)) throw new Complaint(justMade(source, path));
       using ends = new Ends(ring, source, path);
