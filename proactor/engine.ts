@@ -131,6 +131,8 @@ export class Engine {
   #wake: Wake | undefined;
   #armed = false;
   #alive = true;
+  /** The turn in which it looks again. */
+  #turn: ReturnType<typeof setImmediate> | undefined;
   #broken: unknown;
   /** What the kernel may still use of a ring that cannot be entered. */
   readonly #lost: Held[] = [];
@@ -166,6 +168,11 @@ export class Engine {
   /** How the engine is woken; undefined before it first slept. */
   get wakeKind(): string | undefined {
     return this.#wake?.kind;
+  }
+
+  /** Whether what is in flight keeps the process alive. */
+  get alive(): boolean {
+    return this.#alive;
   }
 
   /** Why the ring can no longer be used, if it cannot. */
@@ -384,12 +391,17 @@ export class Engine {
       return;
     }
     this.#spent = 0;
-    this.#nextTurn(this.#flush);
+    setImmediate(this.#flush);
   }
 
-  #nextTurn(task: () => void): void {
-    const immediate = setImmediate(task);
-    if (!this.#alive) immediate.unref();
+  /**
+   * Looks again in the next turn. That turn comes soon: an immediate that is unref'd would wait
+   * until something else wakes the event loop. Only who never sleeps has to unref it.
+   */
+  #pollNextTurn(): void {
+    this.#polling = true;
+    this.#turn = setImmediate(this.#poll);
+    if (!this.#alive && !this.settings.sleep) this.#turn.unref();
   }
 
   #runFlush(): void {
@@ -571,9 +583,8 @@ export class Engine {
 
   #startPolling(): void {
     if (this.#polling) return;
-    this.#polling = true;
     this.#lastProgress = performance.now();
-    this.#nextTurn(this.#poll);
+    this.#pollNextTurn();
   }
 
   #runPoll(): void {
@@ -590,11 +601,11 @@ export class Engine {
     }
     const now = performance.now();
     if (progress > 0) this.#lastProgress = now;
-    else if (now - this.#lastProgress >= this.settings.spin && this.#sleep()) {
-      return;
-    }
-    this.#polling = true;
-    this.#nextTurn(this.#poll);
+    const quiet = now - this.#lastProgress;
+    const idle = progress === 0 && quiet >= this.settings.spin;
+    // Unref'd it must not keep the event loop going round.
+    if ((idle || !this.#alive) && this.#sleep()) return;
+    this.#pollNextTurn();
   }
 
   get #listening(): boolean {
@@ -691,6 +702,8 @@ export class Engine {
   /** Whether what is in flight keeps the process alive. */
   keepAlive(yes: boolean): void {
     this.#alive = yes;
+    if (!this.settings.sleep && yes) this.#turn?.ref();
+    if (!this.settings.sleep && !yes) this.#turn?.unref();
     if (this.#armed) this.#wake?.keepAlive(yes);
   }
 

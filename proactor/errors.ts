@@ -16,7 +16,22 @@ const ETIME = 62;
 const EOPNOTSUPP = 95;
 const ECANCELED = 125;
 
-/** An op that took longer than its `timeout`, and was cancelled. */
+/**
+ * An op that took longer than its `timeout`, and was cancelled. Its `code` is `"ETIME"`.
+ *
+ * @example
+ * ```ts
+ * import { TimeoutError, Uring } from "@uring/uring";
+ * import { timeout } from "@uring/uring/ops";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * await using uring = new Uring();
+ * const hour = timeout(3_600_000);
+ * const error: unknown = await uring.submit(hour, { timeout: 5 }).catch((error) => error);
+ * assert(error instanceof TimeoutError);
+ * assertEquals([error.op, error.code], ["timeout", "ETIME"]);
+ * ```
+ */
 export class TimeoutError extends UringError {
   /** An error for an op that was given `timeout` milliseconds. */
   constructor(op: string, timeout: number, path?: string) {

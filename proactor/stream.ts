@@ -258,6 +258,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     const delay = RETRY_MILLISECONDS[this.#dry] ?? 50;
     this.#dry++;
     const timer = setTimeout(again, delay);
+    if (!this.#engine.alive) Deno.unrefTimer(timer);
     const leave = group?.whenReturned(again);
     this.#stopWaiting = () => {
       clearTimeout(timer);

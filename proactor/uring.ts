@@ -138,18 +138,19 @@ export class Uring implements AsyncDisposable {
    *
    * @example
    * ```ts
-   * import { Uring } from "@uring/uring";
-   * import { read, pipe } from "@uring/uring/ops";
+   * import { TimeoutError, Uring } from "@uring/uring";
+   * import { closeDescriptor, eventfd } from "@uring/uring/ffi";
+   * import { read } from "@uring/uring/ops";
    * import { assertRejects } from "@std/assert";
-   * import { openSync } from "node:fs";
    *
    * await using uring = new Uring();
-   * const terminal = openSync("/dev/ptmx", "r+"); // nobody writes to it
+   * const counter = eventfd(true); // nobody counts, so nothing is to be read
    * await assertRejects(
-   *   () => uring.submit(read(terminal, new Uint8Array(1)), { timeout: 5 }),
-   *   Error,
+   *   () => uring.submit(read(counter, new Uint8Array(8)), { timeout: 5 }),
+   *   TimeoutError,
    *   "not done after 5 ms",
    * );
+   * closeDescriptor(counter);
    * ```
    */
   submit<T>(op: Op<T>, options?: SubmitOptions): Promise<T> {
@@ -224,11 +225,13 @@ export class Uring implements AsyncDisposable {
    * import { closeSync, openSync } from "node:fs";
    *
    * await using uring = new Uring();
-   * const fd = openSync(await Deno.makeTempFile(), "w");
+   * const path = await Deno.makeTempFile();
+   * const fd = openSync(path, "w");
    * const bytes = new TextEncoder().encode("safe\n");
    * const [written] = await uring.chain(write(fd, bytes), fsync(fd));
    * assertEquals(written, 5);
    * closeSync(fd);
+   * await Deno.remove(path);
    * ```
    */
   chain<T extends Op<unknown>[]>(...ops: T): Promise<Results<T>> {
@@ -239,6 +242,23 @@ export class Uring implements AsyncDisposable {
    * {@linkcode chain} with options: hard links, a signal, a time for the whole of it.
    *
    * @throws {RangeError} (as a rejection) for more ops than the submission queue holds.
+   *
+   * @example
+   * ```ts
+   * import { type ChainError, Uring } from "@uring/uring";
+   * import { nop, openat } from "@uring/uring/ops";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using uring = new Uring();
+   * try {
+   *   await uring.link([nop(), openat("/nope", 0), nop()], { hard: true });
+   * } catch (error) {
+   *   const { position, results } = error as ChainError;
+   *   assertEquals(position, 1);
+   *   const outcomes = results.map(({ status }) => status);
+   *   assertEquals(outcomes, ["fulfilled", "rejected", "fulfilled"]);
+   * }
+   * ```
    */
   async link<T extends Op<unknown>[]>(
     ops: T,
@@ -304,6 +324,23 @@ export class Uring implements AsyncDisposable {
    * @param target the descriptor of the other ring: `uring.ring.fd`, sent by `postMessage`.
    * @param value a signed 32-bit integer.
    * @param data an unsigned 32-bit integer.
+   *
+   * @example
+   * ```ts
+   * import { Uring } from "@uring/uring";
+   * import { opcodes } from "@uring/uring/ops";
+   * import { assertEquals } from "@std/assert";
+   *
+   * if (opcodes.msgRing.supported()) {
+   *   await using here = new Uring();
+   *   await using there = new Uring(); // in a Worker, usually
+   *   const message = new Promise((resolve) => {
+   *     there.onMessage = (value, data) => resolve([value, data]);
+   *   });
+   *   await here.post(there.ring.fd, -1, 7);
+   *   assertEquals(await message, [-1, 7]);
+   * }
+   * ```
    */
   post(target: number, value: number, data = 0): Promise<void> {
     let op: Op<void>;

@@ -85,8 +85,8 @@ export function eachKind(
         }
         await uring.close();
         assertEquals([uring.stats.inFlight, uring.stats.queued], [0, 0]);
-        await turn();
-        assertEquals(openFiles(), before, "files stayed open");
+        // The runtime may have closed some of its own.
+        await until(() => openFiles() <= before, "the files closed");
       },
     });
   }

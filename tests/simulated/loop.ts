@@ -14,6 +14,8 @@ interface Timer {
   readonly due: number;
   readonly task: Task;
   alive: boolean;
+  /** Whether it is the program's, not the library's. */
+  readonly own: boolean;
 }
 
 interface Immediate {
@@ -117,11 +119,23 @@ export class VirtualLoop implements Disposable {
     }
   }
 
-  #after(milliseconds: number, task: Task): number {
+  /** Lets the program wait. */
+  pass(milliseconds: number): Promise<void> {
+    return new Promise((resolve) =>
+      void this.#after(milliseconds, resolve, true)
+    );
+  }
+
+  /** Whether the library waits for a time. */
+  get timed(): boolean {
+    return this.#timers.values().some(({ own }) => !own);
+  }
+
+  #after(milliseconds: number, task: Task, own = false): number {
     const id = this.#nextTimer++;
     // Real ones take a millisecond at least.
     const due = this.#kernel.now + Math.max(milliseconds, 1);
-    this.#timers.set(id, { id, due, task, alive: true });
+    this.#timers.set(id, { id, due, task, alive: true, own });
     return id;
   }
 

@@ -189,6 +189,16 @@ export class Requests {
     return true;
   }
 
+  /** Ends what would never end, by hand: the requests for a file. */
+  complete(fd: number, res: number): void {
+    for (const request of [...this.inFlight]) {
+      if (request.fd !== fd || request.state !== "running") continue;
+      request.fate = { when: "later", res, last: true };
+      request.state = "ending";
+      this.#port.work(() => this.#deliver(request));
+    }
+  }
+
   /** When the next time is over; Infinity if none runs. */
   get nextDue(): number {
     let next = Infinity;

@@ -53,6 +53,9 @@ export interface Host {
   note(what: () => string): void;
 }
 
+/** Programs enter a few hundred times, seldom thousands. */
+const ENDLESS = 100_000;
+
 /** How a wait ends, beside by completions. */
 export interface Patience {
   /** The time at which it ends; Infinity for never. */
@@ -216,12 +219,19 @@ export class SimulatedRing implements Port {
       this.#work.length > 0;
   }
 
+  /** Whether something will never come unless the program enters. */
+  get mustBeAsked(): boolean {
+    const deferred = this.#mode === "deferred" || this.#mode === "asked";
+    return this.queues.overflowed.length > 0 ||
+      (deferred && this.#work.length > 0);
+  }
+
   // --- what happens by itself
 
   /** The program looks at shared memory: what may have happened just before? */
   look(): void {
     const { random, whims } = this;
-    if (this.thread !== "none" && random.chance(0.3)) this.#step();
+    while (this.thread !== "none" && random.chance(0.3)) this.#step();
     if (!random.chance(whims.look)) return;
     this.requests.progress();
     // Any other system call runs the work too.
@@ -379,7 +389,9 @@ export class SimulatedRing implements Port {
     flags: number,
     patience: Patience = PATIENT,
   ): number {
-    this.enters++;
+    if (++this.enters > ENDLESS) {
+      throw new Violation("The program enters the ring again and again.");
+    }
     if (this.dead !== undefined) return -this.dead;
     const answer = this.thread === "none"
       ? this.#enter(toSubmit, minComplete, flags, patience)

@@ -276,6 +276,7 @@ class RingProgram {
     const random = this.#random;
     const throwAt = random.chance(0.1) ? random.below(4) : -1;
     const submitAt = random.chance(0.1) ? random.below(4) : -1;
+    const { mustBeAsked, enters } = this.#simulated;
     let visits = 0;
     try {
       const visited = this.#ring.forEachCqe((cqe) => {
@@ -284,6 +285,8 @@ class RingProgram {
         if (visits++ === throwAt) throw new Thrown();
       });
       assertEquals(visited, visits);
+      const asked = visited > 0 || this.#simulated.enters > enters;
+      assert(asked || !mustBeAsked, "the kernel holds some back");
     } catch (error) {
       if (!(error instanceof Thrown)) throw error;
     }

@@ -215,7 +215,7 @@ class UringProgram {
   // --- time
 
   #pass(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+    return this.#loop.pass(milliseconds);
   }
 
   async #pause(): Promise<void> {
@@ -502,12 +502,22 @@ class UringProgram {
     if (this.#ring.thread === "asleep" && this.#ring.queues.published > 0) {
       throw new Error("The thread sleeps, and was not told of submissions.");
     }
+    if (!this.#loop.timed && stats.queued === 0 && ring.sq.ready === 0) {
+      for (const stream of this.#streams) this.#checkAsked(stream);
+    }
     const holds = this.#bell?.alive === true && !this.#bell.closed;
     if (stats.inFlight > 0 && this.#alive) {
       assert(holds, "ops are in flight, and the process would end");
     } else if (stats.inFlight === 0 || !this.#alive) {
       assert(!holds, "the process is kept alive for nothing");
     }
+  }
+
+  /** Who waits for a stream waits for the kernel: it must have been asked. */
+  #checkAsked({ waiting, told, left, id }: Stream): void {
+    if (waiting === 0 || told || left) return;
+    const asked = this.#model.requests(id).some(({ done }) => !done);
+    assert(asked, `stream ${id} waits, and the kernel was not asked`);
   }
 
   #checkEnd(): void {
