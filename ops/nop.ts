@@ -19,7 +19,9 @@ const NOP = IORING_OP_NOP;
 
 /** Queues a nop. `io_uring_prep_nop(3)`, since 5.1. */
 export function prepNop(sqe: Sqe): void {
-  sqe.prep(NOP, -1, 0, 0, 0);
+  // An entry is zero when it is handed out: what `prep` writes besides is 1 ns.
+  sqe.fd = -1;
+  sqe.opcode = NOP;
 }
 
 /**

@@ -88,7 +88,8 @@ export class CompletionQueue {
    * compiler cannot see into: one that comes out too low costs a second look. Internal.
    */
   has(count: number): boolean {
-    return (((this.words[this.tailAt] as number) - this.next) | 0) >= count;
+    const next = this.#visiting ? this.#position : this.next;
+    return (((this.words[this.tailAt] as number) - next) | 0) >= count;
   }
 
   /**
@@ -104,59 +105,75 @@ export class CompletionQueue {
     const tail = this.ownTask
       ? this.words[this.tailAt] as number
       : Atomics.load(this.words, this.tailAt);
-    if (tail === this.next) return 0;
+    const first = this.next;
+    if (tail === first) return 0;
+    if (this.mixed) return this.#drainMixed(tail, visit);
+    const cqe = this.flyweight;
+    const mask = this.mask;
+    const shift = this.shift;
+    const cqes = this.cqesAt;
+    let next = first;
     this.#visiting = true;
     try {
-      return this.mixed
-        ? this.#visitMixed(tail, visit)
-        : this.#visit(tail, visit);
+      do {
+        cqe.base = cqes + ((next & mask) << shift);
+        // Before the visit: what a visit that throws has seen is taken.
+        next = (next + 1) | 0;
+        visit(cqe);
+      } while (next !== tail);
     } finally {
-      this.#visiting = false;
-      // Release: what lies behind the head the kernel may overwrite.
-      if (this.ownTask) this.words[this.headAt] = this.next;
-      else Atomics.store(this.words, this.headAt, this.next);
-      if (this.#afterwards !== null) this.#runAfterwards();
+      this.next = next;
+      this.#leave();
     }
+    return (next - first) | 0;
+  }
+
+  /** In a mixed ring a completion takes one slot or two, and a slot may be padding. */
+  #drainMixed(tail: number, visit: (cqe: Cqe) => void): number {
+    const cqe = this.flyweight;
+    let visited = 0;
+    this.#visiting = true;
+    try {
+      while (this.next !== tail) {
+        cqe.base = this.cqesAt + ((this.next & this.mask) << 2);
+        const flags = cqe.flags;
+        const wide = (flags & IORING_CQE_F_32) !== 0;
+        cqe.byteLength = wide ? 32 : 16;
+        this.next = (this.next + (wide ? 2 : 1)) | 0;
+        if ((flags & IORING_CQE_F_SKIP) !== 0) continue;
+        visited++;
+        visit(cqe);
+      }
+    } finally {
+      this.#leave();
+    }
+    return visited;
+  }
+
+  /** Ends a round: the kernel may overwrite what was visited. */
+  #leave(): void {
+    this.#visiting = false;
+    // Release: what lies behind the head the kernel may overwrite.
+    if (this.ownTask) this.words[this.headAt] = this.next;
+    else Atomics.store(this.words, this.headAt, this.next);
+    if (this.#afterwards !== null) this.#runAfterwards();
+  }
+
+  /**
+   * One past the last completion handed out. During a round the flyweight tells where that is:
+   * a store for each completion would be 5 % of what one costs.
+   */
+  get #position(): number {
+    const first = this.next;
+    if (!this.#visiting || this.mixed) return first;
+    const last = (this.flyweight.base - this.cqesAt) >> this.shift;
+    return (first + ((last - first) & this.mask) + 1) | 0;
   }
 
   #runAfterwards(): void {
     const task = this.#afterwards;
     this.#afterwards = null;
     task?.();
-  }
-
-  #visit(tail: number, visit: (cqe: Cqe) => void): number {
-    const cqe = this.flyweight;
-    const mask = this.mask;
-    const shift = this.shift;
-    const cqes = this.cqesAt;
-    const first = this.next;
-    let next = first;
-    while (next !== tail) {
-      cqe.base = cqes + ((next & mask) << shift);
-      next = (next + 1) | 0;
-      // Before the visit: what a visit that throws has seen is taken.
-      this.next = next;
-      visit(cqe);
-    }
-    return (next - first) | 0;
-  }
-
-  /** In a mixed ring a completion takes one slot or two, and a slot may be padding. */
-  #visitMixed(tail: number, visit: (cqe: Cqe) => void): number {
-    const cqe = this.flyweight;
-    let visited = 0;
-    while (this.next !== tail) {
-      cqe.base = this.cqesAt + ((this.next & this.mask) << 2);
-      const flags = cqe.flags;
-      const wide = (flags & IORING_CQE_F_32) !== 0;
-      cqe.byteLength = wide ? 32 : 16;
-      this.next = (this.next + (wide ? 2 : 1)) | 0;
-      if ((flags & IORING_CQE_F_SKIP) !== 0) continue;
-      visited++;
-      visit(cqe);
-    }
-    return visited;
   }
 
   /** Whether a visit of {@linkcode drain} is under way. Internal. */
@@ -167,9 +184,10 @@ export class CompletionQueue {
   /** The completions that are there to take, for a queue of another size. Internal. */
   save(): Int32Array {
     const size = 1 << this.shift;
+    const next = this.#position;
     const saved = new Int32Array(this.ready * size);
     for (let index = 0; index * size < saved.length; index++) {
-      const at = this.cqesAt + ((this.next + index) & this.mask) * size;
+      const at = this.cqesAt + ((next + index) & this.mask) * size;
       saved.set(this.words.subarray(at, at + size), index * size);
     }
     return saved;
@@ -190,7 +208,7 @@ export class CompletionQueue {
 
   /** How many completions are there to take (in a mixed ring: slots, of which one may take two). */
   get ready(): number {
-    return (Atomics.load(this.words, this.tailAt) - this.next) | 0;
+    return (Atomics.load(this.words, this.tailAt) - this.#position) | 0;
   }
 
   /**

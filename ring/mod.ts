@@ -6,6 +6,7 @@
 
 export { CompletionQueue } from "./completion_queue.ts";
 export { Cqe } from "./cqe.ts";
+export type { RingModes, WorkerOptions } from "./modes.ts";
 export type { RingOptions } from "./options.ts";
 export type { Registrar } from "./registrar.ts";
 export { Registrations } from "./registrations.ts";

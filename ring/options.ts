@@ -8,9 +8,13 @@ import * as abi from "../ffi/abi.ts";
 import type { Backend } from "../ffi/backend.ts";
 import { checkInteger, show } from "../ffi/check.ts";
 import type { SetupRequest } from "../ffi/kernel.ts";
+import { checkModes, type RingModes } from "./modes.ts";
 
-/** Options of a {@linkcode Ring}. */
-export interface RingOptions {
+/**
+ * Options of a {@linkcode Ring}: its size, its `IORING_SETUP_*` flags, and the
+ * {@linkcode RingModes}, which say in words what pays when.
+ */
+export interface RingOptions extends RingModes {
   /**
    * How many submissions the queue holds, 1 to 32768; the kernel rounds up to a power of
    * two. Default: 128.
@@ -20,12 +24,6 @@ export interface RingOptions {
   flags?: number;
   /** How many completions the queue holds; implies `IORING_SETUP_CQSIZE`. Default: twice the submissions. */
   cqEntries?: number;
-  /** With `IORING_SETUP_SQPOLL`: how long the kernel's thread spins before it sleeps, in milliseconds. Default: the kernel's, 1000. */
-  sqThreadIdle?: number;
-  /** With `IORING_SETUP_SQPOLL`: the CPU to bind its thread to; implies `IORING_SETUP_SQ_AFF`. */
-  sqThreadCpu?: number;
-  /** A ring, or the descriptor of one, whose workers and SQPOLL thread to share; implies `IORING_SETUP_ATTACH_WQ`. */
-  attachTo?: { readonly fd: number } | number;
   /**
    * How to reach the kernel: `"liburing"`, `"syscall"`, or a {@linkcode Kernel} of one's
    * own. Default: liburing where it is installed, else the system calls themselves.
@@ -45,6 +43,7 @@ export function setupRequest(options: number | RingOptions): SetupRequest {
   }
   const { entries = 128, cqEntries, sqThreadIdle, sqThreadCpu } = given;
   let flags = checkInteger("Ring: flags", given.flags ?? 0, 0, 0xffff_ffff);
+  flags |= checkModes(given, flags);
   const clamp = (flags & abi.IORING_SETUP_CLAMP) !== 0;
   checkInteger("Ring: entries", entries, 1, clamp ? 0x7fff_ffff : 32768);
   if (cqEntries !== undefined) {
@@ -109,7 +108,8 @@ function checkFlags(flags: number, given: RingOptions): void {
   if (has(abi.IORING_SETUP_SQ_AFF)) {
     if (!polled) {
       refuse(
-        "sqThreadCpu and IORING_SETUP_SQ_AFF bind the thread of IORING_SETUP_SQPOLL",
+        "sqThreadCpu and IORING_SETUP_SQ_AFF bind the thread of IORING_SETUP_SQPOLL: " +
+          "there is none without sqpoll: true",
       );
     }
     if (given.sqThreadCpu === undefined) {
@@ -117,7 +117,10 @@ function checkFlags(flags: number, given: RingOptions): void {
     }
   }
   if (given.sqThreadIdle !== undefined && !polled) {
-    refuse("sqThreadIdle is for the thread of IORING_SETUP_SQPOLL");
+    refuse(
+      "sqThreadIdle is for the thread of IORING_SETUP_SQPOLL: there is none without " +
+        "sqpoll: true",
+    );
   }
   if (deferred && !has(abi.IORING_SETUP_SINGLE_ISSUER)) {
     refuse("IORING_SETUP_DEFER_TASKRUN needs IORING_SETUP_SINGLE_ISSUER");
@@ -140,7 +143,10 @@ function checkFlags(flags: number, given: RingOptions): void {
     );
   }
   if (has(abi.IORING_SETUP_HYBRID_IOPOLL) && !has(abi.IORING_SETUP_IOPOLL)) {
-    refuse("IORING_SETUP_HYBRID_IOPOLL needs IORING_SETUP_IOPOLL");
+    refuse(
+      "IORING_SETUP_HYBRID_IOPOLL needs IORING_SETUP_IOPOLL: it is a way of polling. " +
+        'iopoll: "hybrid" implies both',
+    );
   }
   if (has(abi.IORING_SETUP_CQE32) && has(abi.IORING_SETUP_CQE_MIXED)) {
     refuse("IORING_SETUP_CQE32 and IORING_SETUP_CQE_MIXED exclude each other");
@@ -160,12 +166,13 @@ function checkFlags(flags: number, given: RingOptions): void {
 
 /**
  * Whether completions must be asked for, because no word in shared memory tells of them: IOPOLL
- * rings find them only by asking the device; DEFER_TASKRUN ones without TASKRUN_FLAG have work
- * waiting and no word that says so.
+ * rings find them only by asking the device, unless the SQPOLL thread asks; DEFER_TASKRUN ones
+ * without TASKRUN_FLAG have work waiting and no word that says so.
  */
 export function isSilent(flags: number): boolean {
   const { IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_TASKRUN_FLAG } = abi;
-  return (flags & abi.IORING_SETUP_IOPOLL) !== 0 ||
+  return (flags & (abi.IORING_SETUP_IOPOLL | abi.IORING_SETUP_SQPOLL)) ===
+      abi.IORING_SETUP_IOPOLL ||
     (flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG)) ===
       IORING_SETUP_DEFER_TASKRUN;
 }

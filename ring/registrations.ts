@@ -104,6 +104,7 @@ export abstract class Registrations implements Registrar {
 
   /**
    * Says what the ring may be asked for once it is enabled; everything else fails with EACCES.
+   * Where no op is named, and nothing about flags, Linux 7.0 and later allow every op.
    * Cancelling, and giving back the registered ring descriptor, stay allowed from Linux 6.3
    * on, so that the ring can be closed. Since Linux 5.10, see io_uring_register_restrictions(3).
    *

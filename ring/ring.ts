@@ -19,9 +19,14 @@ import { closeRing, type Remains } from "./close.ts";
 import { CompletionQueue } from "./completion_queue.ts";
 import type { Cqe } from "./cqe.ts";
 import { enterHint } from "./enter_error.ts";
+import { checkWorkers, type RingModes } from "./modes.ts";
 import { isSilent, type RingOptions, setupRequest } from "./options.ts";
 import { registerError } from "./registration/opcodes.ts";
-import { registerRingFd, unregisterRingFd } from "./registration/ring_fd.ts";
+import {
+  registerRingFd,
+  tryRingFd,
+  unregisterRingFd,
+} from "./registration/ring_fd.ts";
 import { Registrations } from "./registrations.ts";
 import { type ResizeOptions, resizeRequest } from "./resize.ts";
 import type { Sqe } from "./sqe.ts";
@@ -39,7 +44,10 @@ const EBUSY = 16;
 const ETIME = 62;
 const EOPNOTSUPP = 95;
 
-const { IORING_ENTER_GETEVENTS, IORING_ENTER_SQ_WAKEUP } = abi;
+/** A ring that entered the kernel this often is busy enough to take one of its thread's places. */
+const BUSY_ENTERS = 64;
+
+const { IORING_ENTER_GETEVENTS, IORING_ENTER_SQ_WAKEUP, IOSQE_ASYNC } = abi;
 
 /** Closes the rings that nobody holds any more. */
 const forgotten = new FinalizationRegistry<Remains>(closeRing);
@@ -96,6 +104,8 @@ export class Ring extends Registrations implements Disposable {
   /** What io_uring_register(2) is called with: the descriptor, or its registered index and a flag. */
   #registerFd: number;
   #registerFlag = 0;
+  /** Who wanted the descriptor registered: nobody so far, the ring itself, its user; or not to be. */
+  #ringFdUse: "none" | "busy" | "asked" | "never" = "none";
   /** Out of the collector's reach while the kernel reads or writes it. */
   #argument: unknown;
   #state: "open" | "closing" | "closed" = "open";
@@ -108,6 +118,19 @@ export class Ring extends Registrations implements Disposable {
    * @throws {SystemError} if the kernel refuses: ENOSYS without io_uring, EPERM where it is
    * forbidden, ENOMEM over RLIMIT_MEMLOCK, EINVAL for flags that this kernel does not know.
    * The message says what to do.
+   *
+   * @example
+   * ```ts
+   * import { Ring } from "@uring/uring/ring";
+   * import { Memory } from "@uring/uring/ffi";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using memory = new Memory(4096);
+   * using ring = new Ring({ entries: 8, buffers: [memory.bytes], files: [0, -1] });
+   * assertEquals([ring.buffers.length, ring.files.length], [1, 2]);
+   * using busy = new Ring({ entries: 8, workers: { bounded: 2 } }); // Linux 5.15
+   * assertEquals(busy.workers.max().bounded, 2);
+   * ```
    */
   constructor(options: number | RingOptions = {}) {
     super();
@@ -127,9 +150,30 @@ export class Ring extends Registrations implements Disposable {
     this.#registerFd = mapping.fd;
     this.polled = (mapping.flags & abi.IORING_SETUP_SQPOLL) !== 0;
     this.silent = isSilent(mapping.flags);
-    this.submissions = new SubmissionQueue(mapping);
+    const modes = typeof options === "object" ? options : {};
+    const { always } = checkWorkers(modes.workers);
+    this.submissions = new SubmissionQueue(mapping, always ? IOSQE_ASYNC : 0);
     this.completions = new CompletionQueue(mapping);
     forgotten.register(this, this.#remains, this);
+    try {
+      this.#registerModes(modes);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** What the modes ask for beyond flags. */
+  #registerModes(modes: RingModes): void {
+    const { bounded = 0, unbounded = 0, cpus } = checkWorkers(modes.workers);
+    if (bounded !== 0 || unbounded !== 0) {
+      this.workers.max({ bounded, unbounded });
+    }
+    if (cpus !== undefined) this.workers.setAffinity(cpus);
+    if (modes.buffers !== undefined) this.buffers.register(modes.buffers);
+    if (modes.files !== undefined) this.files.register(modes.files);
+    if (modes.registerRingFd === true) this.registerRingFd();
+    else if (modes.registerRingFd === false) this.#ringFdUse = "never";
   }
 
   /** The submission queue. */
@@ -454,7 +498,7 @@ export class Ring extends Registrations implements Disposable {
   }
 
   #enter(toSubmit: number, minComplete: number, flags: number): number {
-    this.#enters++;
+    if (++this.#enters === BUSY_ENTERS) this.#registerBusy();
     return this.kernel.enter(
       this.enterFd,
       toSubmit,
@@ -522,7 +566,8 @@ export class Ring extends Registrations implements Disposable {
   /**
    * Registers the ring's own descriptor with this thread, which makes every later call on the
    * ring cheaper: there is no descriptor to look up and hold on to. A thread has 16 places.
-   * Since Linux 5.18, see io_uring_register_ring_fd(3).
+   * A ring that proves busy does it by itself while there are any; this asks for it at once, and
+   * says so if it cannot be. Since Linux 5.18, see io_uring_register_ring_fd(3).
    *
    * @throws {TypeError} if the ring is closed.
    * @throws {SystemError} EEXIST if it is registered already, EBUSY if all places are taken.
@@ -540,7 +585,29 @@ export class Ring extends Registrations implements Disposable {
    * ```
    */
   registerRingFd(): void {
-    const index = registerRingFd(this, this.#remains.ringFd);
+    if (this.#state !== "open") this.#refuse();
+    if (this.#ringFdUse === "busy") {
+      this.#ringFdUse = "asked";
+      return;
+    }
+    this.#useRingFd(registerRingFd(this, this.#remains.ringFd));
+    this.#ringFdUse = "asked";
+  }
+
+  /**
+   * Deno has many threads, so that each enter on a plain descriptor counts a reference up and
+   * down: 80 ns. A ring that is busy gets a place while there are any; where there are none,
+   * before Linux 5.18, or if restrictions forbid it, the descriptor does.
+   */
+  #registerBusy(): void {
+    if (this.#ringFdUse !== "none") return;
+    const index = tryRingFd(this.kernel, this.fd);
+    if (index < 0) return;
+    this.#useRingFd(index);
+    this.#ringFdUse = "busy";
+  }
+
+  #useRingFd(index: number): void {
     this.#remains.ringFd = index;
     this.enterFd = index;
     this.#enterFlags |= abi.IORING_ENTER_REGISTERED_RING;
@@ -559,8 +626,11 @@ export class Ring extends Registrations implements Disposable {
    */
   unregisterRingFd(): void {
     if (this.#state !== "open") this.#refuse();
-    unregisterRingFd(this.register.bind(this), this.#remains.ringFd);
+    const asked = this.#ringFdUse === "asked";
+    const index = asked ? this.#remains.ringFd : -1;
+    unregisterRingFd(this.register.bind(this), index);
     this.#remains.ringFd = -1;
+    this.#ringFdUse = "never";
     this.enterFd = this.fd;
     this.#enterFlags &= ~abi.IORING_ENTER_REGISTERED_RING;
     this.#registerFd = this.fd;
@@ -630,7 +700,10 @@ export class Ring extends Registrations implements Disposable {
       if (mapping.sqes.detached) this.#abandon();
       throw error;
     }
-    this.submissions = new SubmissionQueue(this.#remains.mapping);
+    this.submissions = new SubmissionQueue(
+      this.#remains.mapping,
+      this.submissions.entryFlags,
+    );
     this.completions = new CompletionQueue(this.#remains.mapping);
     this.submissions.restore(submissions);
     this.completions.restore(completions);

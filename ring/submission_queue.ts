@@ -5,6 +5,13 @@
  */
 
 import {
+  IORING_OP_ASYNC_CANCEL,
+  IORING_OP_LINK_TIMEOUT,
+  IORING_OP_MSG_RING,
+  IORING_OP_POLL_ADD,
+  IORING_OP_POLL_REMOVE,
+  IORING_OP_TIMEOUT,
+  IORING_OP_TIMEOUT_REMOVE,
   IORING_SETUP_SQ_REWIND,
   IORING_SETUP_SQE128,
   IORING_SETUP_SQE_MIXED,
@@ -20,6 +27,17 @@ import { Sqe } from "./sqe.ts";
 // The fields of the hot paths are `private declare`, not `#private`: assigned once, in the
 // constructor, they are constants to V8, which folds the queues and their memory into the code of
 // whoever uses them. A #field is undefined first, and then never a constant: 6 ns an operation.
+
+/** Ops that move no data and never block: what marks every entry leaves them as they are. */
+const UNMARKED: ReadonlySet<number> = new Set([
+  IORING_OP_ASYNC_CANCEL,
+  IORING_OP_LINK_TIMEOUT,
+  IORING_OP_MSG_RING,
+  IORING_OP_POLL_ADD,
+  IORING_OP_POLL_REMOVE,
+  IORING_OP_TIMEOUT,
+  IORING_OP_TIMEOUT_REMOVE,
+]);
 
 /**
  * The submission queue of a ring. {@linkcode Ring.sqe} and {@linkcode Ring.submit} are the
@@ -59,6 +77,8 @@ export class SubmissionQueue {
   declare private readonly clean: boolean;
   /** `IORING_SETUP_SQ_REWIND`: no head and no tail, every submission begins at entry 0. */
   declare private readonly rewind: boolean;
+  /** `IOSQE_*` that every entry gets when it is published, see `workers` of `RingOptions`. */
+  declare readonly entryFlags: number;
   declare private readonly flyweight: Sqe;
   /** An entry over two slots, in a ring with `IORING_SETUP_SQE_MIXED`. */
   declare private readonly wideFlyweight: Sqe | null;
@@ -72,8 +92,9 @@ export class SubmissionQueue {
   declare private seenHead: number;
 
   /** Lays a queue over a ring's memory. Internal: a {@linkcode Ring} makes its own. */
-  constructor(mapping: RingMapping) {
+  constructor(mapping: RingMapping, entryFlags = 0) {
     const { sq, sqes, flags } = mapping;
+    this.entryFlags = entryFlags;
     const wide = (flags & IORING_SETUP_SQE128) !== 0;
     this.entries = mapping.sqEntries;
     this.words = new Int32Array(sq.buffer, 0, sq.buffer.byteLength >> 2);
@@ -192,6 +213,7 @@ export class SubmissionQueue {
    */
   publish(): number {
     const filled = this.filled;
+    if (this.entryFlags !== 0) this.#mark(filled);
     if (this.polled) {
       const fresh = (filled - this.published) | 0;
       // seq_cst, hence a full fence before the flags are read: see needsWakeup.
@@ -204,6 +226,17 @@ export class SubmissionQueue {
     this.words[this.tailAt] = filled;
     this.published = filled;
     return (filled - this.seenHead) | 0;
+  }
+
+  /** Sets the flags that every entry is to have in those that the kernel was not shown yet. */
+  #mark(filled: number): void {
+    const { mask, shift, entryFlags } = this;
+    const { words: entries } = this.flyweight;
+    for (let at = this.published; at !== filled; at = (at + 1) | 0) {
+      const base = (at & mask) << shift;
+      const first = entries[base] as number;
+      if (!UNMARKED.has(first & 0xff)) entries[base] = first | entryFlags << 8;
+    }
   }
 
   /** Notes that the kernel took `count` entries inside `enter`. Internal. */

@@ -37,6 +37,8 @@ export interface EventfdOptions {
  *
  * `ring.cq.eventfdEnabled` turns the signals off and on without a call.
  *
+ * Before Linux 5.18 registering and unregistering it wait until nothing is in flight.
+ *
  * See io_uring_register_eventfd(3).
  *
  * @example

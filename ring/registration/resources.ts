@@ -19,7 +19,8 @@ export interface ResourceOptions {
   /**
    * A tag for each slot: when the kernel lets go of what was registered there (it was replaced
    * or unregistered, and no op uses it any more), a completion comes with the tag as its
-   * `user_data` and 0 as its result. 0: none. Since Linux 5.13.
+   * `user_data` and 0 as its result. 0: none. Since Linux 5.13; unregistering all at once is
+   * silent before Linux 6.13.
    */
   tags?: readonly (number | bigint)[];
 }

@@ -11,6 +11,7 @@ import {
 } from "../../ffi/abi.ts";
 import type { Block } from "../../ffi/block.ts";
 import { systemError } from "../../ffi/errors.ts";
+import type { Kernel } from "../../ffi/kernel.ts";
 import { io_uring_rsrc_update as update } from "../../ffi/layout.ts";
 import type { Registrar } from "../registrar.ts";
 import { hints, withBlock } from "./argument.ts";
@@ -41,6 +42,17 @@ export function registerRingFd(ring: Registrar, index: number): number {
     const name = "io_uring_register_ring_fd";
     ring.register(name, IORING_REGISTER_RING_FDS, block, 1, hint);
     return block.view.getUint32(update.offset, true);
+  });
+}
+
+/** Registers the descriptor of a ring if that can be done; returns its index, or an errno negated. */
+export function tryRingFd(kernel: Kernel, fd: number): number {
+  return withBlock(update.size, (block) => {
+    block.view.setUint32(update.offset, ANY_INDEX, true);
+    block.view.setBigUint64(update.data, BigInt(fd), true);
+    const opcode = IORING_REGISTER_RING_FDS;
+    const answer = kernel.register(fd, opcode, block.address, 1);
+    return answer < 0 ? answer : block.view.getUint32(update.offset, true);
   });
 }
 

@@ -190,6 +190,29 @@ eachRing("a visit must not start another round", {}, (ring) => {
   );
 });
 
+eachRing("within a visit the ring tells what is left", {}, (ring) => {
+  // The whole queue, where the first entry and the one behind the last are the same.
+  const count = Math.min(ring.sq.entries, ring.cq.entries);
+  for (let round = 0; round < 3; round++) {
+    nops(ring, count);
+    ring.submitAndWait(count);
+    const left: number[] = [];
+    ring.forEachCqe(() => left.push(ring.cq.ready));
+    assertEquals(left, Array.from({ length: count }, (_, i) => count - 1 - i));
+  }
+  nops(ring, 2);
+  ring.submitAndWait(2);
+  const ready: number[] = [];
+  ring.forEachCqe(() => {
+    if (ready.length === 0) nops(ring, 1);
+    // Asks for one more than there are: it must not take the one in hand for it.
+    ring.submitAndWait(ready.length === 0 ? 2 : 1);
+    ready.push(ring.cq.ready);
+  });
+  assertEquals(ready, [2, 1]);
+  assertEquals(ring.forEachCqe(() => {}), 1);
+});
+
 eachRing("closing: twice, within a visit, with ops in flight", {}, (ring) => {
   nops(ring, 2);
   const timeout = entry(ring);

@@ -13,7 +13,7 @@ import {
   openKernel,
 } from "../../../ffi/mod.ts";
 import { prepNop } from "../../../ops/nop.ts";
-import { Ring } from "../../../ring/mod.ts";
+import { Ring, type RingOptions } from "../../../ring/mod.ts";
 import { failure } from "../../support/files.ts";
 import { eachRing } from "../../support/rings.ts";
 import { hasRegister, runOne } from "./support.ts";
@@ -115,6 +115,59 @@ Deno.test({
       using ring = new Ring(2);
       ring.registerRingFd();
       assertEquals(runOne(ring, prepNop), 0);
+    }
+  },
+});
+
+Deno.test({
+  name: "ring fd: a busy ring takes a place by itself",
+  ignore: !when,
+  fn() {
+    const onIndex = (options: RingOptions, before?: (ring: Ring) => void) => {
+      const { kernel, entered } = watched();
+      using ring = new Ring({ ...options, entries: 4, backend: kernel });
+      before?.(ring);
+      for (let op = 0; op < 200; op++) assertEquals(runOne(ring, prepNop), 0);
+      const { flags } = entered.at(-1) ?? { flags: 0 };
+      return (flags & IORING_ENTER_REGISTERED_RING) !== 0;
+    };
+    assertEquals(onIndex({}), true);
+    assertEquals(onIndex({ registerRingFd: true }), true);
+    assertEquals(onIndex({ registerRingFd: false }), false);
+    const putBack = (ring: Ring) => {
+      ring.registerRingFd();
+      ring.unregisterRingFd();
+    };
+    assertEquals(onIndex({}, putBack), false);
+  },
+});
+
+Deno.test({
+  name: "ring fd: the place of a busy ring is its user's when asked for",
+  ignore: !when,
+  fn() {
+    using ring = new Ring(2);
+    for (let op = 0; op < 200; op++) assertEquals(runOne(ring, prepNop), 0);
+    failure("EINVAL", () => ring.unregisterRingFd());
+    ring.registerRingFd();
+    failure("EEXIST", () => ring.registerRingFd());
+    ring.unregisterRingFd();
+    failure("EINVAL", () => ring.unregisterRingFd());
+    assertEquals(runOne(ring, prepNop), 0);
+  },
+});
+
+Deno.test({
+  name: "ring fd: busy rings beyond the 16 places go on without",
+  ignore: !when,
+  fn() {
+    const rings = Array.from({ length: 20 }, () => new Ring(1));
+    try {
+      for (const ring of rings) {
+        for (let op = 0; op < 100; op++) assertEquals(runOne(ring, prepNop), 0);
+      }
+    } finally {
+      for (const ring of rings) ring.close();
     }
   },
 });
