@@ -1,5 +1,5 @@
 /**
- * Copies files to standard output, on a ring: `deno run -A examples/cat.ts FILE...`
+ * Copies files to standard output, on a ring: `deno run -A examples/ring/cat.ts FILE...`
  *
  * io_uring is two queues in memory that the kernel shares with a program: entries say what
  * to do, completions tell what came of it. A batch of entries costs one system call, and what
@@ -8,14 +8,14 @@
  * @module
  */
 
-import { IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from "../ffi/abi.ts";
-import { type SystemError, systemError } from "../ffi/errors.ts";
-import { growPipe, lseek, position } from "../ffi/file.ts";
-import { O_RDONLY, SEEK_SET } from "../ffi/linux.ts";
-import { addressOf, Memory } from "../ffi/memory.ts";
-import { prepRead, prepWrite } from "../ops/rw.ts";
-import { prepSplice } from "../ops/splice.ts";
-import type { Ring } from "../ring/ring.ts";
+import { IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from "../../ffi/abi.ts";
+import { type SystemError, systemError } from "../../ffi/errors.ts";
+import { growPipe, lseek, position } from "../../ffi/file.ts";
+import { O_RDONLY, SEEK_SET } from "../../ffi/linux.ts";
+import { addressOf, Memory } from "../../ffi/memory.ts";
+import { prepRead, prepWrite } from "../../ops/rw.ts";
+import { prepSplice } from "../../ops/splice.ts";
+import type { Ring } from "../../ring/ring.ts";
 import * as command from "./command.ts";
 import { close, entry, fstat, newRing, open } from "./files.ts";
 import { further, sameFile, writeAll } from "./files.ts";
@@ -121,7 +121,7 @@ function copy(ring: Ring, memory: Memory, name: string): void {
  * @throws {SystemError} if there is no ring to be had.
  * @example
  * ```ts
- * import { cat } from "@uring/uring/examples/cat";
+ * import { cat } from "@uring/uring/examples/ring/cat";
  * import { assertEquals } from "@std/assert";
  * assertEquals(cat(["/dev/null"]), 0);
  * ```

@@ -5,8 +5,8 @@
  */
 
 import { parseArgs } from "node:util";
-import { errnoNumber, strerror } from "../ffi/errno.ts";
-import { isSystemError } from "../ffi/errors.ts";
+import { errnoNumber, strerror } from "../../ffi/errno.ts";
+import { isSystemError } from "../../ffi/errors.ts";
 
 /** A command: its name and what it says to `--help`. */
 export interface Command {

@@ -1,5 +1,5 @@
 /**
- * Copies files, on a ring, many blocks at a time: `deno run -A examples/cp.ts SOURCE DEST`
+ * Copies files, on a ring, many blocks at a time: `deno run -A examples/ring/cp.ts SOURCE DEST`
  *
  * A block is read, and when its completion comes, written. The kernel could chain the two
  * (IOSQE_IO_LINK, see `cat`), but a link passes no result on: after a short read the write is
@@ -9,12 +9,12 @@
  * @module
  */
 
-import { type SystemError, systemError } from "../ffi/errors.ts";
-import { position, setLength } from "../ffi/file.ts";
-import { Memory } from "../ffi/memory.ts";
-import { run } from "../ops/run.ts";
-import * as rw from "../ops/rw.ts";
-import type { Ring } from "../ring/ring.ts";
+import { type SystemError, systemError } from "../../ffi/errors.ts";
+import { position, setLength } from "../../ffi/file.ts";
+import { Memory } from "../../ffi/memory.ts";
+import { run } from "../../ops/run.ts";
+import * as rw from "../../ops/rw.ts";
+import type { Ring } from "../../ring/ring.ts";
 import { complain, Complaint, main, reason } from "./command.ts";
 import { Ends, justMade, pairs } from "./ends.ts";
 import { dataOf, entry, further, newRing, pin } from "./files.ts";
@@ -107,7 +107,7 @@ function copy(ring: Ring, memory: Memory, ends: Ends): void {
  * @throws {SystemError} if there is no ring to be had.
  * @example
  * ```ts
- * import { cp } from "@uring/uring/examples/cp";
+ * import { cp } from "@uring/uring/examples/ring/cp";
  * import { assertEquals } from "@std/assert";
  * const path = Deno.makeTempFileSync();
  * assertEquals(cp(["/proc/version", path]), 0);

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { IORING_OP_LINKAT } from "../ffi/abi.ts";
-import { isSystemError } from "../ffi/errors.ts";
-import * as linux from "../ffi/linux.ts";
-import type { Statx } from "../ffi/structs/statx.ts";
-import { linkat } from "../ops/path.ts";
-import { run } from "../ops/run.ts";
-import type { Ring } from "../ring/ring.ts";
+import { IORING_OP_LINKAT } from "../../ffi/abi.ts";
+import { isSystemError } from "../../ffi/errors.ts";
+import * as linux from "../../ffi/linux.ts";
+import type { Statx } from "../../ffi/structs/statx.ts";
+import { linkat } from "../../ops/path.ts";
+import { run } from "../../ops/run.ts";
+import type { Ring } from "../../ring/ring.ts";
 import { close, open } from "./files.ts";
 
 /**

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { SystemError } from "../ffi/errors.ts";
-import { AT_SYMLINK_NOFOLLOW, O_RDONLY, O_WRONLY } from "../ffi/linux.ts";
-import type { Statx } from "../ffi/structs/statx.ts";
-import type { Ring } from "../ring/ring.ts";
+import type { SystemError } from "../../ffi/errors.ts";
+import { AT_SYMLINK_NOFOLLOW, O_RDONLY, O_WRONLY } from "../../ffi/linux.ts";
+import type { Statx } from "../../ffi/structs/statx.ts";
+import type { Ring } from "../../ring/ring.ts";
 import { attempt, type Command, complain, Complaint } from "./command.ts";
 import { misuse, operands, quote, reason } from "./command.ts";
 import { Draft } from "./draft.ts";

@@ -9,19 +9,19 @@ import {
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_SINGLE_ISSUER,
   IOSQE_ASYNC,
-} from "../ffi/abi.ts";
-import { isSystemError } from "../ffi/errors.ts";
-import { lseek, nextData } from "../ffi/file.ts";
-import { AT_EMPTY_PATH, O_CLOEXEC, SEEK_SET } from "../ffi/linux.ts";
-import type { Memory } from "../ffi/memory.ts";
-import type { Statx } from "../ffi/structs/statx.ts";
-import { fallocate } from "../ops/file.ts";
-import * as ops from "../ops/open.ts";
-import { statx } from "../ops/path.ts";
-import { run } from "../ops/run.ts";
-import { write } from "../ops/rw.ts";
-import { Ring } from "../ring/ring.ts";
-import type { Sqe } from "../ring/sqe.ts";
+} from "../../ffi/abi.ts";
+import { isSystemError } from "../../ffi/errors.ts";
+import { lseek, nextData } from "../../ffi/file.ts";
+import { AT_EMPTY_PATH, O_CLOEXEC, SEEK_SET } from "../../ffi/linux.ts";
+import type { Memory } from "../../ffi/memory.ts";
+import type { Statx } from "../../ffi/structs/statx.ts";
+import { fallocate } from "../../ops/file.ts";
+import * as ops from "../../ops/open.ts";
+import { statx } from "../../ops/path.ts";
+import { run } from "../../ops/run.ts";
+import { write } from "../../ops/rw.ts";
+import { Ring } from "../../ring/ring.ts";
+import type { Sqe } from "../../ring/sqe.ts";
 
 /**
  * A ring for one thread that submits and then waits. With DEFER_TASKRUN (Linux 6.1) it sleeps

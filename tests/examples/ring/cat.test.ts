@@ -1,8 +1,8 @@
-/** examples/cat.ts beside coreutils' cat. */
+/** examples/ring/cat.ts beside coreutils' cat. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cat } from "../../examples/cat.ts";
-import { forbidden, hasCompiler } from "../support/forbid.ts";
+import { cat } from "../../../examples/ring/cat.ts";
+import { forbidden, hasCompiler } from "../../support/forbid.ts";
 import {
   canBeNobody,
   canMount,
@@ -15,7 +15,7 @@ import {
   shell,
   slow,
   sparse,
-} from "../support/utilities.ts";
+} from "../../support/utilities.ts";
 
 const SIZES = [0, 1, 4095, 4096, 4097, 2 ** 20 + 1];
 
@@ -212,7 +212,7 @@ Deno.test({
   name: "cat: io_uring forbidden",
   ignore: !hasCompiler,
   async fn() {
-    const path = new URL("../../examples/cat.ts", import.meta.url).pathname;
+    const path = new URL("../../../examples/ring/cat.ts", import.meta.url).pathname;
     const args = ["run", "-A", "--quiet", path, "/dev/null"];
     for (const errno of [1, 38]) {
       const { code, stdout, stderr } = await forbidden(errno, args);

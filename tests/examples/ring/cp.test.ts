@@ -1,12 +1,12 @@
-/** examples/cp.ts beside coreutils' cp. */
+/** examples/ring/cp.ts beside coreutils' cp. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { cp } from "../../examples/cp.ts";
-import { Draft } from "../../examples/draft.ts";
-import { lookUp, writeAll } from "../../examples/files.ts";
-import { IORING_OP_LINKAT } from "../../ffi/abi.ts";
-import { type Probe, Ring } from "../../ring/mod.ts";
-import { forbidden, hasCompiler } from "../support/forbid.ts";
+import { cp } from "../../../examples/ring/cp.ts";
+import { Draft } from "../../../examples/ring/draft.ts";
+import { lookUp, writeAll } from "../../../examples/ring/files.ts";
+import { IORING_OP_LINKAT } from "../../../ffi/abi.ts";
+import { type Probe, Ring } from "../../../ring/mod.ts";
+import { forbidden, hasCompiler } from "../../support/forbid.ts";
 import {
   canBeNobody,
   canMount,
@@ -19,7 +19,7 @@ import {
   shell,
   slow,
   sparse,
-} from "../support/utilities.ts";
+} from "../../support/utilities.ts";
 
 const SIZES = [0, 1, 4095, 4096, 4097, 2 ** 20 + 1, 2 ** 23 + 4095];
 
@@ -246,7 +246,7 @@ const CP = [
   "run",
   "-A",
   "--quiet",
-  new URL("../../examples/cp.ts", import.meta.url).pathname,
+  new URL("../../../examples/ring/cp.ts", import.meta.url).pathname,
 ];
 
 for (const signal of ["SIGKILL", "SIGINT", "SIGTERM"] as const) {
