@@ -1,9 +1,21 @@
 /**
  * io_uring for Deno.
  *
- * {@linkcode Uring} runs operations as promises; {@linkcode ops} has a builder for every opcode.
- * Underneath, {@linkcode Ring} is the kernel's interface, entry by entry, {@linkcode SqPoll} lets
- * a thread of the kernel submit, and {@linkcode ffi} is what all of it stands on.
+ * {@linkcode readFile}, {@linkcode writeFile}, {@linkcode open}, {@linkcode stat} and the others
+ * are Deno's own functions, on a ring; {@linkcode readFiles}, {@linkcode statMany} and
+ * {@linkcode copyTree} do thousands of files. {@linkcode Uring} runs operations as promises, and
+ * {@linkcode ops} has a builder for every opcode. Underneath, {@linkcode Ring} is the kernel's
+ * interface, entry by entry, {@linkcode SqPoll} lets a thread of the kernel submit, and
+ * {@linkcode ffi} is what all of it stands on.
+ *
+ * @example
+ * ```ts
+ * import { fs, isSupported } from "@uring/uring";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { readTextFile } = isSupported() ? fs : Deno;
+ * assertEquals((await readTextFile("/proc/self/comm")).endsWith("\n"), true);
+ * ```
  *
  * @example
  * ```ts
@@ -30,6 +42,8 @@ export {
   type SystemErrorFields,
   UringError,
 } from "./ffi/errors.ts";
+export * from "./fs/mod.ts";
+export * as fs from "./fs/mod.ts";
 export * from "./proactor/mod.ts";
 export * from "./ring/mod.ts";
 export * from "./sqpoll/mod.ts";

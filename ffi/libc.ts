@@ -24,6 +24,26 @@ const symbols = {
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   /** int fcntl(int fd, int cmd, int arg) */
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  /** int ioctl(int fd, unsigned long request, int argument) */
+  ioctl: { parameters: ["i32", "usize", "i32"], result: "i32" },
+  fchmod: { parameters: ["i32", "u32"], result: "i32" },
+  fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
+  fchownat: {
+    parameters: ["i32", "buffer", "u32", "u32", "i32"],
+    result: "i32",
+  },
+  futimens: { parameters: ["i32", "buffer"], result: "i32" },
+  utimensat: {
+    parameters: ["i32", "buffer", "buffer", "i32"],
+    result: "i32",
+  },
+  flistxattr: { parameters: ["i32", "buffer", "usize"], result: "i64" },
+  /** int mknod(const char *path, mode_t mode, dev_t dev), a function since glibc 2.33 */
+  mknod: {
+    parameters: ["buffer", "u32", "u64"],
+    result: "i32",
+    optional: true,
+  },
   sysconf: { parameters: ["i32"], result: "i64" },
   /** io_uring_setup(unsigned entries, struct io_uring_params *p) */
   io_uring_setup: {

@@ -21,6 +21,16 @@ export {
   UringError,
 } from "./errors.ts";
 export { growPipe, lseek, nextData, position, setLength } from "./file.ts";
+export {
+  attributeNames,
+  cloneFile,
+  makeNode,
+  setLinkOwner,
+  setLinkTimes,
+  setMode,
+  setOwner,
+  setTimes,
+} from "./inode.ts";
 export type {
   CompletionQueueLayout,
   Kernel,

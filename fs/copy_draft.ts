@@ -1,0 +1,162 @@
+/**
+ * A file that has no name until it is whole.
+ *
+ * @module
+ */
+
+import { isSystemError } from "../ffi/errors.ts";
+import {
+  AT_SYMLINK_FOLLOW,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_TMPFILE,
+  O_WRONLY,
+  RENAME_NOREPLACE,
+} from "../ffi/linux.ts";
+import { opcodes } from "../ops/opcodes.ts";
+import { linkat, renameat, unlinkat } from "../ops/path.ts";
+import type { Uring } from "../proactor/uring.ts";
+import { giveBack, openDescriptor } from "./descriptor.ts";
+
+/** What a file system says that has no files without a name, or is older than they are. */
+const NAMELESS_UNKNOWN = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOSYS"];
+
+/** How a draft is made. */
+export interface DraftOptions {
+  /** Its permissions, less the umask. */
+  mode: number;
+  /** More `O_*` to open it with: O_DIRECT. */
+  flags: number;
+  /** Gives up. */
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * A new file that takes its place in a folder all at once, or not at all.
+ *
+ * It begins without a name (O_TMPFILE): whatever ends the process, kill -9 too, the kernel throws
+ * it away. Where a file system cannot do that (NFS, FAT), or the kernel has no op to link it with
+ * (before 5.15), it has a hidden name beside its own to be, which only a killed process leaves
+ * behind. The same goes for the moment in which it replaces another file.
+ */
+export class Draft {
+  /** The file, open for writing. */
+  readonly fd: number;
+  readonly #ring: Uring;
+  readonly #path: string;
+  /** The name it has now; none at first. */
+  #name: string | undefined;
+  #open = true;
+
+  private constructor(
+    ring: Uring,
+    path: string,
+    fd: number,
+    name: string | undefined,
+  ) {
+    this.#ring = ring;
+    this.#path = path;
+    this.fd = fd;
+    this.#name = name;
+  }
+
+  /** Makes one that is to have a path. */
+  static async make(
+    ring: Uring,
+    path: string,
+    { mode, flags, signal }: DraftOptions,
+  ): Promise<Draft> {
+    const manner = { mode, stay: "passing", signal } as const;
+    if (opcodes.linkat.supported()) {
+      try {
+        const { fd } = await openDescriptor(ring, at(folderOf(path) || "."), {
+          ...manner,
+          flags: O_WRONLY | O_TMPFILE | flags,
+        });
+        return new Draft(ring, path, fd, undefined);
+      } catch (error) {
+        const unknown = isSystemError(error) &&
+          NAMELESS_UNKNOWN.includes(error.code);
+        if (!unknown) throw error;
+      }
+    }
+    const name = hiddenBeside(path);
+    const { fd } = await openDescriptor(ring, at(name), {
+      ...manner,
+      flags: O_WRONLY | O_CREAT | O_EXCL | flags,
+    });
+    return new Draft(ring, path, fd, name);
+  }
+
+  /**
+   * Gives the file its name, and closes it.
+   *
+   * @param replace whether what has that name now makes room for it.
+   * @throws {SystemError} (as a rejection) EEXIST if there is something, and it may not.
+   */
+  async publish(replace: boolean): Promise<void> {
+    if (this.#name === undefined) {
+      if (await this.#link(replace)) return;
+    }
+    // Network file systems may say only here what they could not write.
+    this.#close();
+    const name = this.#name as string;
+    const flags = replace ? 0 : RENAME_NOREPLACE;
+    await this.#ring.submit(renameat(name, this.#path, { flags }));
+    this.#name = undefined;
+  }
+
+  /** Links the nameless file; false if it has a hidden name now, and another file its own. */
+  async #link(replace: boolean): Promise<boolean> {
+    const self = `/proc/self/fd/${this.fd}`;
+    const options = { flags: AT_SYMLINK_FOLLOW };
+    try {
+      await this.#ring.submit(linkat(self, this.#path, options));
+      this.#close();
+      return true;
+    } catch (error) {
+      if (!replace || !isSystemError(error) || error.code !== "EEXIST") {
+        throw error;
+      }
+    }
+    const name = hiddenBeside(this.#path);
+    await this.#ring.submit(linkat(self, name, options));
+    this.#name = name;
+    return false;
+  }
+
+  #close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    giveBack(this.fd, "passing");
+  }
+
+  /** Throws the file away, unless it was published. No op on it may be in flight. */
+  async discard(): Promise<void> {
+    this.#close();
+    if (this.#name === undefined) return;
+    const name = this.#name;
+    this.#name = undefined;
+    try {
+      await this.#ring.submit(unlinkat(name));
+    } catch (error) {
+      // What led here is the error that is told.
+      if (!isSystemError(error)) throw error;
+    }
+  }
+}
+
+function at(path: string) {
+  return { path, flags: O_NOFOLLOW, resolve: 0 };
+}
+
+/** The folder that a path is in, with a slash at its end, or nothing for the current one. */
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
+}
+
+/** A name that nobody else has, in the folder that a path is in. */
+export function hiddenBeside(path: string): string {
+  return `${folderOf(path)}.uring-${crypto.randomUUID()}`;
+}

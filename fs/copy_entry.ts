@@ -1,0 +1,209 @@
+/**
+ * What is copied of a tree, but for folders: files, links, FIFOs, devices.
+ *
+ * @module
+ */
+
+import { isSystemError, systemError } from "../ffi/errors.ts";
+import { makeNode, setLinkOwner, setLinkTimes } from "../ffi/inode.ts";
+import { AT_SYMLINK_NOFOLLOW, O_NOFOLLOW } from "../ffi/linux.ts";
+import { opcodes } from "../ops/opcodes.ts";
+import { linkat, renameat, statx, symlinkat, unlinkat } from "../ops/path.ts";
+import type { Uring } from "../proactor/uring.ts";
+import { followed, isSame, lookAt } from "./copy_file.ts";
+import { hiddenBeside } from "./copy_draft.ts";
+import type { CopyTreeEntry } from "./copy_options.ts";
+import { copyRegular } from "./copy_regular.ts";
+import type { CopyWalk } from "./copy_walk.ts";
+import { allowOpen, allowReadAndWriteAll } from "./permission.ts";
+
+/** How an entry is counted. */
+export type EntryKind = "files" | "symlinks" | "links";
+
+const EEXIST = 17;
+const EISDIR = 21;
+
+/** Copies an entry that is no folder. */
+export async function copyEntry(
+  walk: CopyWalk,
+  entry: CopyTreeEntry,
+): Promise<EntryKind> {
+  const { info, exists, to } = entry;
+  if (exists?.isDirectory === true) {
+    throw systemError(EISDIR, "openat", { path: to });
+  }
+  if (exists !== undefined && walk.options.overwrite === false) {
+    throw systemError(EEXIST, "openat", { path: to });
+  }
+  const named = walk.options.preserve?.links === true && (info.nlink ?? 1) > 1;
+  return named ? await copyOnce(walk, entry) : await copyAlone(walk, entry);
+}
+
+/** Copies a file that has several names, or links to the copy that was made for the first. */
+async function copyOnce(
+  walk: CopyWalk,
+  entry: CopyTreeEntry,
+): Promise<EntryKind> {
+  const { info, to } = entry;
+  const key = `${info.dev}:${info.ino}`;
+  for (let earlier = walk.linked.get(key); earlier !== undefined;) {
+    const place = await earlier;
+    if (place !== undefined) {
+      await linkTo(walk.ring, place, entry);
+      return "links";
+    }
+    earlier = walk.linked.get(key);
+  }
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
+  walk.linked.set(key, promise);
+  try {
+    const kind = await copyAlone(walk, entry);
+    resolve(to);
+    return kind;
+  } catch (error) {
+    walk.linked.delete(key);
+    resolve(undefined);
+    throw error;
+  }
+}
+
+async function linkTo(
+  ring: Uring,
+  place: string,
+  { to, exists }: CopyTreeEntry,
+): Promise<void> {
+  if (exists !== undefined) {
+    const first = await lookAt(ring, place, AT_SYMLINK_NOFOLLOW);
+    if (first !== undefined && isSame(first, exists)) return;
+  }
+  await putInPlace(ring, to, (name) => ring.submit(linkat(place, name)));
+}
+
+async function copyAlone(
+  walk: CopyWalk,
+  entry: CopyTreeEntry,
+): Promise<EntryKind> {
+  const { info } = entry;
+  if (info.isSymlink) {
+    await copyLink(walk, entry);
+    return "symlinks";
+  }
+  if (info.isFile) await copyContents(walk, entry);
+  else await copyNode(walk, entry);
+  return "files";
+}
+
+async function copyContents(
+  walk: CopyWalk,
+  { from, to, info, exists }: CopyTreeEntry,
+): Promise<void> {
+  const { ring, options } = walk;
+  const reading = allowOpen(from, { read: true, write: false }, "copyTree");
+  const writing = allowOpen(to, { read: false, write: true }, "copyTree");
+  // What a link at the destination leads to is replaced, not the link.
+  const leads = exists?.isSymlink === true;
+  const place = leads ? await followed(writing) : writing;
+  const found = leads ? await lookAt(ring, place.path) : exists;
+  if (found?.isDirectory === true) {
+    throw systemError(EISDIR, "openat", { path: to });
+  }
+  const follow = options.symlinks === "follow" ||
+    options.symlinks === "follow-argument";
+  await copyRegular({
+    ring,
+    info,
+    exists: found,
+    from: follow ? reading : { ...reading, flags: reading.flags | O_NOFOLLOW },
+    to: place,
+    replace: true,
+    mode: (info.mode ?? 0o600) & 0o777,
+    options,
+    progress: (bytes) => walk.moved(bytes, from),
+  });
+}
+
+async function copyLink(
+  { ring, options }: CopyWalk,
+  { from, to, info }: CopyTreeEntry,
+): Promise<void> {
+  allowReadAndWriteAll("symlink");
+  const { ownership, timestamps } = options.preserve ?? {};
+  const target = await Deno.readLink(from);
+  const stat = timestamps === true
+    ? await ring.submit(statx(from, { flags: AT_SYMLINK_NOFOLLOW }))
+    : undefined;
+  await putInPlace(ring, to, async (name) => {
+    if (opcodes.symlinkat.supported()) {
+      await ring.submit(symlinkat(target, name));
+    } else await Deno.symlink(target, name);
+    if (ownership === true) attemptOwner(name, info.uid ?? 0, info.gid ?? 0);
+    if (stat === undefined) return;
+    setLinkTimes(name, stat.atimeNanoseconds, stat.mtimeNanoseconds);
+  });
+}
+
+async function copyNode(
+  { ring, options }: CopyWalk,
+  { from, to, info }: CopyTreeEntry,
+): Promise<void> {
+  const { mode: keepMode, ownership, timestamps } = options.preserve ?? {};
+  const mode = info.mode ?? 0o010600;
+  const stat = timestamps === true
+    ? await ring.submit(statx(from, { flags: AT_SYMLINK_NOFOLLOW }))
+    : undefined;
+  await putInPlace(ring, to, async (name) => {
+    makeNode(name, mode & 0o170777, info.rdev ?? 0);
+    if (ownership === true) attemptOwner(name, info.uid ?? 0, info.gid ?? 0);
+    if (keepMode === true) await Deno.chmod(name, mode & 0o7777);
+    if (stat === undefined) return;
+    setLinkTimes(name, stat.atimeNanoseconds, stat.mtimeNanoseconds);
+  });
+}
+
+function attemptOwner(path: string, uid: number, gid: number): void {
+  try {
+    setLinkOwner(path, uid, gid);
+  } catch (error) {
+    if (!isSystemError(error) || error.code !== "EPERM") throw error;
+  }
+}
+
+/**
+ * Makes something under its name; where that is taken, under a hidden one which then takes its
+ * place, so that there is never nothing.
+ */
+async function putInPlace(
+  ring: Uring,
+  path: string,
+  make: (name: string) => Promise<void>,
+): Promise<void> {
+  try {
+    await make(path);
+    return;
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+  }
+  const hidden = hiddenBeside(path);
+  try {
+    await make(hidden);
+    await ring.submit(renameat(hidden, path));
+  } catch (error) {
+    await remove(ring, hidden);
+    throw error;
+  }
+  // Between two names of one file a rename does nothing.
+  await remove(ring, hidden);
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Deno.errors.AlreadyExists;
+}
+
+/** Removes what may be there. */
+async function remove(ring: Uring, path: string): Promise<void> {
+  try {
+    await ring.submit(unlinkat(path));
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+  }
+}

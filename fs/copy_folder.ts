@@ -1,0 +1,137 @@
+/**
+ * Folders of a tree that is copied: made first, and finished when all is in them.
+ *
+ * @module
+ */
+
+import { isSystemError, systemError } from "../ffi/errors.ts";
+import { setMode, setOwner, setTimes } from "../ffi/inode.ts";
+import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_RDONLY } from "../ffi/linux.ts";
+import type { Statx } from "../ffi/structs/statx.ts";
+import { opcodes } from "../ops/opcodes.ts";
+import { mkdirat, statx } from "../ops/path.ts";
+import type { Uring } from "../proactor/uring.ts";
+import { copyAttributes } from "./copy_attributes.ts";
+import type { CopyTreeEntry, CopyTreeOptions } from "./copy_options.ts";
+import { giveBack, openDescriptor } from "./descriptor.ts";
+
+/** A folder that has been made, or was there. */
+export interface FolderCopy {
+  /** What it is a copy of, and where. */
+  readonly entry: CopyTreeEntry;
+  /** Whether it was made just now. */
+  readonly fresh: boolean;
+  /** Its times, before it was listed. */
+  readonly stat: Statx | undefined;
+}
+
+const ENOTDIR = 20;
+/** What is needed to put something into a folder. */
+const USABLE = 0o700;
+
+/** Makes a folder, unless there is one. */
+export async function makeFolder(
+  ring: Uring,
+  entry: CopyTreeEntry,
+  { preserve }: CopyTreeOptions,
+): Promise<FolderCopy> {
+  const { from, to, info, exists } = entry;
+  if (exists !== undefined && !exists.isDirectory) {
+    throw systemError(ENOTDIR, "mkdirat", { path: to });
+  }
+  const stat = preserve?.timestamps === true
+    ? await ring.submit(statx(from))
+    : undefined;
+  const fresh = exists === undefined;
+  if (fresh) {
+    // What is in it may be for its owner's eyes: nobody else gets in before it is finished.
+    const open = preserve?.ownership === true || preserve?.mode === true
+      ? 0
+      : 0o777;
+    const mode = ((info.mode ?? USABLE) & open) | USABLE;
+    if (opcodes.mkdirat.supported()) await ring.submit(mkdirat(to, { mode }));
+    else await Deno.mkdir(to, { mode });
+  }
+  return { entry, fresh, stat };
+}
+
+/** Gives a folder what belongs to it, now that nothing changes in it any more. */
+export async function leaveFolder(
+  ring: Uring,
+  { entry, fresh, stat }: FolderCopy,
+  { preserve = {} }: CopyTreeOptions,
+): Promise<void> {
+  const { from, to, info } = entry;
+  const { mode, ownership, xattr } = preserve;
+  const wanted = info.mode ?? USABLE;
+  const narrow = fresh && (wanted & USABLE) !== USABLE;
+  const plain = mode !== true && ownership !== true && xattr !== true &&
+    stat === undefined && !narrow;
+  if (plain) return;
+  const fd = await openFolder(ring, to);
+  try {
+    const own = ownership !== true ||
+      attemptOwner(fd, info.uid ?? 0, info.gid ?? 0);
+    if (mode === true) setMode(fd, wanted & (own ? 0o7777 : 0o777));
+    else if (narrow || (fresh && ownership === true)) {
+      setMode(fd, await lessUmask(ring, to, wanted, ownership === true));
+    }
+    if (xattr === true) await copyFolderAttributes(ring, from, fd);
+    if (stat !== undefined) {
+      setTimes(fd, stat.atimeNanoseconds, stat.mtimeNanoseconds);
+    }
+  } finally {
+    giveBack(fd, "passing");
+  }
+}
+
+/** The mode that mkdir(2) would have given, had the folder not been needed meanwhile. */
+async function lessUmask(
+  ring: Uring,
+  path: string,
+  wanted: number,
+  hidden: boolean,
+): Promise<number> {
+  if (hidden) return wanted & 0o777 & ~umask();
+  const { mode } = await ring.submit(
+    statx(path, { flags: AT_SYMLINK_NOFOLLOW }),
+  );
+  return mode & wanted & 0o777;
+}
+
+function umask(): number {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  return parseInt(status.match(/^Umask:\s*(\d+)$/m)?.[1] ?? "22", 8);
+}
+
+async function copyFolderAttributes(
+  ring: Uring,
+  from: string,
+  to: number,
+): Promise<void> {
+  const fd = await openFolder(ring, from);
+  try {
+    await copyAttributes(ring, fd, to);
+  } finally {
+    giveBack(fd, "passing");
+  }
+}
+
+async function openFolder(ring: Uring, path: string): Promise<number> {
+  const { fd } = await openDescriptor(
+    ring,
+    { path, flags: 0, resolve: 0 },
+    { flags: O_RDONLY | O_DIRECTORY, stay: "passing" },
+  );
+  return fd;
+}
+
+function attemptOwner(fd: number, uid: number, gid: number): boolean {
+  try {
+    setOwner(fd, uid, gid);
+    return true;
+  } catch (error) {
+    if (!isSystemError(error) || error.code !== "EPERM") throw error;
+    return false;
+  }
+}

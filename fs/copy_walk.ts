@@ -1,0 +1,285 @@
+/**
+ * The walk through a tree that is copied: what comes next, how many at a time, what came of it.
+ *
+ * @module
+ */
+
+import { systemError } from "../ffi/errors.ts";
+import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
+import type { Uring } from "../proactor/uring.ts";
+import { copyEntry, type EntryKind } from "./copy_entry.ts";
+import { isSame, lookAt } from "./copy_file.ts";
+import { type FolderCopy, leaveFolder, makeFolder } from "./copy_folder.ts";
+import type {
+  CopyProgress,
+  CopyTreeEntry,
+  CopyTreeFailure,
+  CopyTreeOptions,
+  CopyTreeResult,
+} from "./copy_options.ts";
+import { withPath } from "./failure.ts";
+import {
+  allowRead,
+  allowWrite,
+  mayReadAll,
+  mayWriteAll,
+} from "./permission.ts";
+import { type FileInfo, fileInfo } from "./stat.ts";
+
+const ELOOP = 40;
+
+/** A folder on its way: done when all that is in it is. */
+class Folder {
+  /** How many of its entries are not done; one more while it is listed. */
+  #open = 1;
+  readonly #done: () => void;
+
+  constructor(
+    /** What it is. */
+    readonly info: FileInfo,
+    /** Whether the copy was made just now: nothing can be in it yet. */
+    readonly fresh: boolean,
+    /** The folder that it is in. */
+    readonly parent: Folder | undefined,
+    done: () => void,
+  ) {
+    this.#done = done;
+  }
+
+  /** Something in it has begun. */
+  begin(): void {
+    this.#open++;
+  }
+
+  /** Something in it is done, or the list of it. */
+  end(): void {
+    if (--this.#open === 0) this.#done();
+  }
+}
+
+/** A tree that is being copied. */
+export class CopyWalk {
+  /** The ring that runs it. */
+  readonly ring: Uring;
+  /** How. */
+  readonly options: CopyTreeOptions;
+  /** Files with several names: by device and inode, where the first copy is to be found. */
+  readonly linked = new Map<string, Promise<string | undefined>>();
+  /** What was done so far. */
+  readonly result: CopyTreeResult = {
+    files: 0,
+    folders: 0,
+    symlinks: 0,
+    links: 0,
+    bytes: 0,
+    skipped: 0,
+    failed: 0,
+  };
+  readonly #progress: CopyProgress;
+  readonly #limit: number;
+  readonly #asks: boolean;
+  #running = 0;
+  #next: (() => void) | undefined;
+  #failure: { error: unknown } | undefined;
+
+  /** A walk that has not begun. */
+  constructor(ring: Uring, options: CopyTreeOptions) {
+    this.ring = ring;
+    this.options = options;
+    this.#limit = options.concurrency ?? 64;
+    this.#asks = !(mayReadAll() && mayWriteAll());
+    this.#progress = { files: 0, folders: 0, bytes: 0, current: "" };
+  }
+
+  /** Notes what is to be copied, for the progress. */
+  expect(files: number, bytes: number): void {
+    const progress = this.#progress;
+    progress.totalFiles = (progress.totalFiles ?? 0) + files;
+    progress.totalBytes = (progress.totalBytes ?? 0) + bytes;
+  }
+
+  /** Copies an entry with all that is in it. */
+  async run(entry: CopyTreeEntry): Promise<CopyTreeResult> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const top = new Folder(entry.info, false, undefined, resolve);
+    await this.#begin(entry, top, true);
+    top.end();
+    await promise;
+    this.options.signal?.throwIfAborted();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.result;
+  }
+
+  get #stopped(): boolean {
+    return this.#failure !== undefined || this.options.signal?.aborted === true;
+  }
+
+  /** Begins with an entry; returns when there is room for the next. */
+  async #begin(
+    entry: CopyTreeEntry,
+    parent: Folder,
+    first = false,
+  ): Promise<void> {
+    if (entry.info.isDirectory) {
+      await this.#attempt(entry, () => this.#enter(entry, parent, first));
+      return;
+    }
+    await this.#room();
+    this.#start(entry, parent, () => Promise.resolve(entry));
+  }
+
+  /** Copies what is no folder, beside others. */
+  #start(
+    about: CopyTreeFailure,
+    parent: Folder,
+    look: () => Promise<CopyTreeEntry>,
+  ): void {
+    parent.begin();
+    this.#running++;
+    const copy = async () => {
+      const entry = await look();
+      Object.assign(about, entry);
+      if (await this.#admits(entry)) await this.#copy(entry);
+    };
+    this.#attempt(about, copy).finally(() => {
+      this.#running--;
+      this.#next?.();
+      parent.end();
+    });
+  }
+
+  /** Resolves when fewer are in flight than may be. There is one walker only. */
+  async #room(): Promise<void> {
+    while (this.#running >= this.#limit) {
+      await new Promise<void>((resolve) => this.#next = resolve);
+    }
+  }
+
+  async #copy(entry: CopyTreeEntry): Promise<void> {
+    const kind = await copyEntry(this, entry);
+    this.#count(kind);
+    this.#tell(entry.from);
+    this.options.onCopied?.(entry);
+  }
+
+  #count(kind: EntryKind): void {
+    this.result[kind]++;
+    this.#progress.files++;
+  }
+
+  /** So many more bytes were copied. */
+  moved(bytes: number, current: string): void {
+    this.result.bytes += bytes;
+    this.#progress.bytes += bytes;
+    this.#tell(current);
+  }
+
+  #tell(current: string): void {
+    const { progress } = this.options;
+    if (progress === undefined) return;
+    this.#progress.current = current;
+    progress({ ...this.#progress });
+  }
+
+  /** Does something about an entry, and notes what goes wrong. */
+  async #attempt(
+    entry: CopyTreeFailure,
+    action: () => Promise<void>,
+  ): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      await action();
+    } catch (error) {
+      const { onError, signal } = this.options;
+      // Everything that was in flight ends with the signal's reason.
+      if (signal?.aborted === true) return;
+      const told = withPath(error, "copy", entry.from, entry.to);
+      this.result.failed++;
+      if (onError === undefined) this.#failure ??= { error: told };
+      else onError(told, entry);
+    }
+  }
+
+  /** Whether an entry is to be copied. */
+  async #admits(entry: CopyTreeEntry): Promise<boolean> {
+    if (this.#asks) {
+      allowRead(entry.from, "copyTree");
+      allowWrite(entry.to, "copyTree");
+    }
+    const { filter } = this.options;
+    if (filter === undefined || await filter(entry)) return true;
+    this.result.skipped++;
+    return false;
+  }
+
+  /** Makes a folder, and goes through it. */
+  async #enter(
+    entry: CopyTreeEntry,
+    parent: Folder,
+    first: boolean,
+  ): Promise<void> {
+    if (!await this.#admits(entry)) return;
+    this.#checkLoop(entry, first ? undefined : parent);
+    const made: FolderCopy = await makeFolder(this.ring, entry, this.options);
+    if (made.fresh) {
+      this.result.folders++;
+      this.#progress.folders++;
+    }
+    this.#tell(entry.from);
+    this.options.onCopied?.(entry);
+    parent.begin();
+    const above = first ? undefined : parent;
+    const folder = new Folder(entry.info, made.fresh, above, () => {
+      const leave = () => leaveFolder(this.ring, made, this.options);
+      this.#attempt(entry, leave).finally(() => parent.end());
+    });
+    try {
+      await this.#list(entry, folder);
+    } finally {
+      folder.end();
+    }
+  }
+
+  async #list(entry: CopyTreeEntry, folder: Folder): Promise<void> {
+    for await (const found of Deno.readDir(entry.from)) {
+      if (this.#stopped) return;
+      const from = `${entry.from}/${found.name}`;
+      const to = `${entry.to}/${found.name}`;
+      const follows = found.isSymlink && this.options.symlinks === "follow";
+      if (!found.isDirectory && !follows) {
+        await this.#room();
+        this.#start({ from, to }, folder, () => this.#look(from, to, folder));
+        continue;
+      }
+      // A folder's own entries come next: it has to be known now.
+      await this.#attempt({ from, to }, async () => {
+        await this.#begin(await this.#look(from, to, folder), folder);
+      });
+    }
+  }
+
+  async #look(
+    from: string,
+    to: string,
+    folder: Folder,
+  ): Promise<CopyTreeEntry> {
+    const follow = this.options.symlinks === "follow";
+    const flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
+    const info = await this.ring.submit(fileInfo(from, flags));
+    const exists = folder.fresh
+      ? undefined
+      : await lookAt(this.ring, to, AT_SYMLINK_NOFOLLOW);
+    return exists === undefined
+      ? { from, to, info }
+      : { from, to, info, exists };
+  }
+
+  /** A symbolic link that is followed may lead to where it is. */
+  #checkLoop({ from, info }: CopyTreeEntry, parent: Folder | undefined): void {
+    for (let above = parent; above !== undefined; above = above.parent) {
+      if (isSame(above.info, info)) {
+        throw systemError(ELOOP, "openat", { path: from });
+      }
+    }
+  }
+}

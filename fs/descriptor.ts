@@ -1,0 +1,212 @@
+/**
+ * Descriptors: how files are opened and closed, and what happens when there are no more of them.
+ *
+ * @module
+ */
+
+import { IOSQE_ASYNC } from "../ffi/abi.ts";
+import { closeDescriptor } from "../ffi/descriptors.ts";
+import { isSystemError } from "../ffi/errors.ts";
+import { lseek, position } from "../ffi/file.ts";
+import {
+  AT_EMPTY_PATH,
+  O_CLOEXEC,
+  O_CREAT,
+  O_TRUNC,
+  SEEK_END,
+  STATX_TYPE,
+} from "../ffi/linux.ts";
+import type { Op } from "../ops/op.ts";
+import { openat, openat2 } from "../ops/open.ts";
+import { statx } from "../ops/path.ts";
+import type { Uring } from "../proactor/uring.ts";
+import type { Opening } from "./permission.ts";
+
+const ENOENT = 2;
+
+/** How long to wait for files that are closed by whoever opened them, in milliseconds. */
+const PATIENCE = 1000;
+
+/** An open file. */
+export interface Descriptor {
+  /** Its number. */
+  readonly fd: number;
+  /**
+   * How many bytes it had when it was opened; 0 also where that cannot be told, as in /proc, and
+   * for a file that stays open; -1 if it has no positions: a pipe, a socket, a terminal.
+   */
+  readonly size: number;
+}
+
+/**
+ * `"passing"` is open for as long as one call takes, `"kept"` until its owner closes it. Who has
+ * to wait for a descriptor may rely on the first.
+ */
+export type Stay = "passing" | "kept";
+
+/** How many are open. */
+const open: Record<Stay, number> = { passing: 0, kept: 0 };
+
+/** Somebody who waits for a descriptor. */
+type Waiter = (again: boolean) => void;
+
+const waiting = new Set<Waiter>();
+let timer: ReturnType<typeof setTimeout> | undefined;
+let lastClosed = 0;
+
+/** How to open a file, beside where. */
+export interface OpenManner {
+  /** `O_*`; `O_CLOEXEC` is added. */
+  flags: number;
+  /** The permissions of a file that is created, before the umask. Default: 0o666. */
+  mode?: number | undefined;
+  /** How long it will be open. */
+  stay: Stay;
+  /** Cancels the opening. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens a file.
+ *
+ * When the process or the system has no descriptor left (EMFILE, ENFILE), it waits until one of
+ * the files opened here is closed. It gives up with that error if none is open, or if for a
+ * second nobody has closed one.
+ */
+export async function openDescriptor(
+  ring: Uring,
+  where: Opening,
+  manner: OpenManner,
+): Promise<Descriptor> {
+  const op = openOp(where, manner);
+  const { signal, flags, stay } = manner;
+  let async = false;
+  for (;;) {
+    try {
+      const fd = await submitOpen(ring, op, signal, async);
+      open[stay]++;
+      // What stays open keeps its position, which others may rely on.
+      const size = stay === "kept" ? Math.min(position(fd), 0) : sizeOf(fd);
+      // What creates or truncates never opens without waiting.
+      const waited = async || (flags & (O_CREAT | O_TRUNC)) !== 0;
+      if (size >= 0 || waited) return { fd, size };
+      return await openFifo(ring, op, fd, manner);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      // A FIFO without a reader: Deno waits for one.
+      if (error.code === "ENXIO" && !async) async = true;
+      else if (error.code === "ELOOP" && where.missing) {
+        throw op.errorOf(ENOENT);
+      } else if (!isShortage(error.code) || !(await room(signal))) throw error;
+    }
+  }
+}
+
+function openOp(where: Opening, { flags, mode = 0o666 }: OpenManner) {
+  const all = flags | where.flags | O_CLOEXEC;
+  const { path, resolve } = where;
+  if (resolve === 0) return openat(path, all, { mode });
+  const how = { flags: all >>> 0, resolve };
+  return openat2(path, (all & O_CREAT) === 0 ? how : { ...how, mode });
+}
+
+function submitOpen(
+  ring: Uring,
+  op: Op<number>,
+  signal: AbortSignal | undefined,
+  async: boolean,
+): Promise<number> {
+  if (signal === undefined && !async) return ring.submit(op);
+  return ring.submit(op, { signal, flags: async ? IOSQE_ASYNC : 0 });
+}
+
+/**
+ * Opens a FIFO again. The ring opened it at once, as if with O_NONBLOCK: without waiting for its
+ * other end. The second one waits; the first stays open meanwhile, as whoever is at the other end
+ * already shall not see it go. Anything else without positions is given as it is.
+ */
+async function openFifo(
+  ring: Uring,
+  op: Op<number>,
+  first: number,
+  { signal, stay }: OpenManner,
+): Promise<Descriptor> {
+  using unneeded = new DisposableStack();
+  unneeded.defer(() => giveBack(first, stay));
+  const look = { dirfd: first, flags: AT_EMPTY_PATH, mask: STATX_TYPE };
+  const { isFifo } = await ring.submit(statx("", look));
+  if (!isFifo) {
+    unneeded.move();
+    return { fd: first, size: -1 };
+  }
+  const fd = await submitOpen(ring, op, signal, true);
+  open[stay]++;
+  return { fd, size: -1 };
+}
+
+function isShortage(code: string): boolean {
+  return code === "EMFILE" || code === "ENFILE";
+}
+
+function sizeOf(fd: number): number {
+  try {
+    return lseek(fd, 0, SEEK_END);
+  } catch (error) {
+    return isSystemError(error) && error.code === "ESPIPE" ? -1 : 0;
+  }
+}
+
+/** Closes a file at once. No op on it may be in flight. */
+export function giveBack(fd: number, stay: Stay): void {
+  try {
+    closeDescriptor(fd);
+  } finally {
+    // Linux frees the number whatever close answers.
+    wasClosed(stay);
+  }
+}
+
+/** Notes that a file was closed. */
+export function wasClosed(stay: Stay): void {
+  open[stay]--;
+  const [next] = waiting;
+  if (next === undefined) return;
+  lastClosed = performance.now();
+  next(true);
+}
+
+/** Waits until a file is closed; false if that cannot be hoped for. */
+function room(signal: AbortSignal | undefined): Promise<boolean> {
+  if (open.passing + open.kept === 0) return Promise.resolve(false);
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const onAbort = () => {
+    leave();
+    reject(signal?.reason);
+  };
+  const waiter: Waiter = (again) => {
+    leave();
+    resolve(again);
+  };
+  const leave = () => {
+    waiting.delete(waiter);
+    signal?.removeEventListener("abort", onAbort);
+    if (waiting.size > 0) return;
+    clearTimeout(timer);
+    timer = undefined;
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
+  if (waiting.size === 0) lastClosed = performance.now();
+  waiting.add(waiter);
+  timer ??= setTimeout(losePatience, PATIENCE);
+  return promise;
+}
+
+function losePatience(): void {
+  const left = lastClosed + PATIENCE - performance.now();
+  if (open.passing > 0 || left > 1) {
+    timer = setTimeout(losePatience, Math.max(left, 100));
+    return;
+  }
+  timer = undefined;
+  for (const waiter of [...waiting]) waiter(false);
+}

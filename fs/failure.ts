@@ -1,0 +1,63 @@
+/**
+ * The kernel's errors in Deno's words.
+ *
+ * @module
+ */
+
+import { isSystemError, strerror, type SystemError } from "../ffi/mod.ts";
+
+const EINVAL = 22;
+
+/**
+ * The error that Deno throws for the same failure: its class, its message, and beside that
+ * `code`, `errno`, `op` and `path`. What is no error of the kernel stays as it is, such as the
+ * reason of a signal.
+ *
+ * Call it in the `catch` of an async function: the stack is taken here.
+ *
+ * @param api the function's name as Deno's messages have it: `"readfile"`.
+ * @param paths the paths it was given, one or two.
+ */
+export function withPath(
+  error: unknown,
+  api: string,
+  ...paths: string[]
+): unknown {
+  if (!isSystemError(error)) return error;
+  const quoted = paths.map((path) => ` '${path}'`).join(" ->");
+  const message = `${reason(error)}: ${api}${quoted}${hintOf(error)}`;
+  return remade(error, message, paths[0]);
+}
+
+/** As {@linkcode withPath}, for what is asked of an open file: Deno names no path then. */
+export function withoutPath(error: unknown): unknown {
+  if (!isSystemError(error)) return error;
+  return remade(error, `${reason(error)}${hintOf(error)}`, undefined);
+}
+
+function reason({ errno }: SystemError): string {
+  return `${strerror(errno)} (os error ${errno})`;
+}
+
+/** The sentence on what to do about it, which the errors of some ops end with. */
+function hintOf({ message, code }: SystemError): string {
+  const mark = `(${code}). `;
+  const at = message.indexOf(mark);
+  return at < 0 ? "" : `. ${message.slice(at + mark.length)}`;
+}
+
+function remade(
+  error: SystemError,
+  message: string,
+  path: string | undefined,
+): SystemError {
+  const { code, errno, op } = error;
+  const fields = path === undefined
+    ? { code, errno, op }
+    : { code, errno, op, path };
+  if (errno === EINVAL) return Object.assign(new TypeError(message), fields);
+  error.message = message;
+  // The first line of the stack has the message.
+  Error.captureStackTrace(error, withPath);
+  return Object.assign(error, fields);
+}

@@ -1,0 +1,87 @@
+/**
+ * Open files as streams.
+ *
+ * @module
+ */
+
+/** What streams need of a file. */
+interface Source extends Disposable {
+  read(p: Uint8Array): Promise<number | null>;
+}
+
+/** What streams need of a file. */
+interface Sink extends Disposable {
+  write(p: Uint8Array): Promise<number>;
+}
+
+/** Deno's own. */
+const CHUNK = 64 * 1024;
+
+/** The rest of a file, as bytes; the file is closed at its end, and when nobody wants the rest. */
+export function readableOf(
+  file: Source,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    type: "bytes",
+    autoAllocateChunkSize: CHUNK,
+    async pull(controller) {
+      const request = controller.byobRequest;
+      const view = request?.view;
+      if (request === null || !(view instanceof Uint8Array)) {
+        throw new TypeError("readable: the stream asks for no bytes.");
+      }
+      try {
+        const count = await file.read(view);
+        if (count === null) {
+          file[Symbol.dispose]();
+          controller.close();
+        }
+        request.respond(count ?? 0);
+      } catch (error) {
+        file[Symbol.dispose]();
+        throw error;
+      }
+    },
+    cancel() {
+      file[Symbol.dispose]();
+    },
+  });
+}
+
+/** A stream into a file, which is closed with it. */
+export function writableOf(
+  file: Sink,
+): WritableStream<Uint8Array<ArrayBufferLike>> {
+  return new WritableStream({
+    async write(chunk) {
+      let rest = bytesOf(chunk);
+      try {
+        while (rest.length > 0) {
+          rest = rest.subarray(await file.write(rest));
+        }
+      } catch (error) {
+        file[Symbol.dispose]();
+        throw error;
+      }
+    },
+    close() {
+      file[Symbol.dispose]();
+    },
+    abort() {
+      file[Symbol.dispose]();
+    },
+  });
+}
+
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (ArrayBuffer.isView(chunk)) {
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) {
+    return new Uint8Array(chunk);
+  }
+  throw new TypeError(
+    "Expected ArrayBuffer or ArrayBufferView for write chunk",
+  );
+}

@@ -1,0 +1,83 @@
+/**
+ * Layer 3: Deno's file API on a ring. The names, arguments, results and errors are Deno's own, so
+ * that a program changes its import and keeps its code.
+ *
+ * What is beyond Deno: every function takes a `ring`, most a `signal`; errors also have `errno`,
+ * `op` and `path`; batches, trees, atomic writes, files without the page cache.
+ *
+ * @example
+ * ```ts
+ * import * as uring from "@uring/uring/fs";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const fs = uring.isSupported() ? uring : Deno;
+ * const path = await Deno.makeTempFile();
+ * await fs.writeTextFile(path, "hello");
+ * assertEquals(await fs.readTextFile(path), "hello");
+ * await fs.remove(path);
+ * ```
+ *
+ * @module
+ */
+
+export { chmod, chown, utime } from "./attributes.ts";
+export {
+  type BatchOptions,
+  type FileContents,
+  type FileFailure,
+  type FileStatus,
+  type PathSource,
+  readFiles,
+  type ReadFilesOptions,
+  statMany,
+  type StatManyOptions,
+} from "./batch.ts";
+export { defaultRing, type RingOption } from "./context.ts";
+export { copyFile } from "./copy_file.ts";
+export type {
+  CopyOptions,
+  CopyProgress,
+  CopyTreeEntry,
+  CopyTreeFailure,
+  CopyTreeOptions,
+  CopyTreeResult,
+  PreserveOptions,
+  ReflinkPolicy,
+  SparsePolicy,
+} from "./copy_options.ts";
+export { copyTree } from "./copy_tree.ts";
+export {
+  type BlocksOptions,
+  type FileBlock,
+  openDirect,
+  type OpenDirectOptions,
+  UnbufferedFile,
+} from "./direct.ts";
+export { FsFile } from "./file.ts";
+export { link, readLink, symlink, type SymlinkOptions } from "./link.ts";
+export { mkdir, type MkdirOptions } from "./mkdir.ts";
+export { create, open, type OpenOptions } from "./open.ts";
+export { type DirEntry, readDir } from "./read_dir.ts";
+export { readFile, type ReadFileOptions, readTextFile } from "./read_file.ts";
+export { realPath } from "./real_path.ts";
+export { remove, type RemoveOptions } from "./remove.ts";
+export { rename } from "./rename.ts";
+export { type FileInfo, lstat, stat } from "./stat.ts";
+export { isSupported } from "./supported.ts";
+export {
+  makeTempDir,
+  makeTempFile,
+  type MakeTempOptions,
+} from "./temporary.ts";
+export { truncate } from "./truncate.ts";
+export {
+  writeFile,
+  type WriteFileOptions,
+  writeTextFile,
+} from "./write_file.ts";
+export {
+  getXattr,
+  listXattrs,
+  setXattr,
+  type SetXattrOptions,
+} from "./xattr.ts";

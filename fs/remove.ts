@@ -1,0 +1,97 @@
+/**
+ * Removing files and trees.
+ *
+ * @module
+ */
+
+import { isSystemError } from "../ffi/errors.ts";
+import { AT_REMOVEDIR } from "../ffi/linux.ts";
+import { opcodes } from "../ops/opcodes.ts";
+import { unlinkat } from "../ops/path.ts";
+import type { Uring } from "../proactor/uring.ts";
+import { pathOf, ringOf, type RingOption } from "./context.ts";
+import { withPath } from "./failure.ts";
+import { own } from "./own.ts";
+import { allowWrite } from "./permission.ts";
+import { Sweep } from "./sweep.ts";
+
+/** Options of {@linkcode remove}: Deno's own, and the ring. */
+export interface RemoveOptions extends Deno.RemoveOptions, RingOption {}
+
+/**
+ * Removes a file, a symbolic link or an empty directory, as `Deno.remove`; with `recursive` a
+ * directory that is not empty too.
+ *
+ * Of a tree many files are removed at the same time. Symbolic links in it are not followed, also if
+ * one takes the place of a directory meanwhile. To list directories takes read permission, and
+ * names in UTF-8; where that is missing, `Deno.remove` does the rest.
+ *
+ * @param path a path or a `file:` URL.
+ * @throws {Deno.errors.NotFound} if nothing is there; other errors as `Deno.remove` has them, with
+ * `code` (`"ENOTEMPTY"`: there is something in it), `errno`, `op` and `path`.
+ *
+ * @example
+ * ```ts
+ * import { lstat, makeTempDir, mkdir, remove } from "@uring/uring/fs";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const folder = await makeTempDir();
+ * await mkdir(`${folder}/inside`);
+ * await assertRejects(() => remove(folder), Error, "Directory not empty");
+ * await remove(folder, { recursive: true });
+ * await assertRejects(() => lstat(folder), Deno.errors.NotFound);
+ * ```
+ */
+export async function remove(
+  path: string | URL,
+  options: RemoveOptions = {},
+): Promise<void> {
+  const place = pathOf(path, "remove");
+  const recursive = Boolean(options.recursive);
+  allowWrite(place, "remove");
+  const ring = ringOf(options);
+  const byDeno = () =>
+    own("remove", place, () => Deno.remove(place, { recursive }));
+  if (!opcodes.unlinkat.supported()) return await byDeno();
+  try {
+    if (await removeFile(ring, place)) return;
+    if (recursive) {
+      const isEmpty = mayList(place) && await new Sweep(ring).empty(place);
+      if (!isEmpty) return await byDeno();
+    }
+    await removeFolder(ring, place, recursive);
+  } catch (error) {
+    throw withPath(error, "remove", place);
+  }
+}
+
+/** Removes what is no directory; false if it is one. */
+async function removeFile(ring: Uring, path: string): Promise<boolean> {
+  try {
+    await ring.submit(unlinkat(path));
+    return true;
+  } catch (error) {
+    if (isSystemError(error) && error.code === "EISDIR") return false;
+    throw error;
+  }
+}
+
+/** Removes an empty directory. */
+async function removeFolder(
+  ring: Uring,
+  path: string,
+  recursive: boolean,
+): Promise<void> {
+  try {
+    await ring.submit(unlinkat(path, { flags: AT_REMOVEDIR }));
+  } catch (error) {
+    // With all that was in it it may have gone by itself, as d/e/.. does.
+    const isGone = isSystemError(error) && error.code === "ENOENT";
+    if (!(isGone && recursive)) throw error;
+  }
+}
+
+function mayList(path: string): boolean {
+  const { state } = Deno.permissions.querySync({ name: "read", path });
+  return state === "granted";
+}

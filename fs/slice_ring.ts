@@ -1,0 +1,151 @@
+/**
+ * A ring that works in slices: what batches run on.
+ *
+ * @module
+ */
+
+import {
+  IORING_ASYNC_CANCEL_ALL,
+  IORING_ASYNC_CANCEL_ANY,
+  IORING_SETUP_COOP_TASKRUN,
+  IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_SINGLE_ISSUER,
+} from "../ffi/abi.ts";
+import { isSystemError } from "../ffi/errors.ts";
+import { prepCancel64 } from "../ops/cancel.ts";
+import { makeWake, type Wake } from "../proactor/wake.ts";
+import type { Cqe } from "../ring/cqe.ts";
+import { Ring } from "../ring/ring.ts";
+import type { Sqe } from "../ring/sqe.ts";
+
+/** How long a slice may wait in the kernel, in milliseconds: the event loop stands still. */
+const PATIENCE = 0.5;
+/** The tag of what has no slot. */
+const NOBODY = 0xffff_ffff;
+
+/** One thread submits and waits: its completions need not interrupt it. */
+const RUNNING: readonly number[] = [
+  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_COOP_TASKRUN,
+  0,
+];
+
+/**
+ * A ring of one's own beside a {@linkcode Uring}, for thousands of small ops.
+ *
+ * A `Uring` takes each completion as soon as it is there; what the kernel's workers do, such as
+ * statx, comes one by one, and each wakes the thread. Waiting for many in one call takes a third
+ * of the time. The event loop stands still meanwhile, so the call is short: what takes longer is
+ * slept for, and the kernel rings.
+ */
+export class SliceRing {
+  /** How many entries are with the kernel. */
+  inFlight = 0;
+  readonly #ring: Ring;
+  #wake: Wake | undefined;
+  #awaken: (() => void) | undefined;
+  #sleep: Promise<void> | undefined;
+
+  /**
+   * Makes the ring.
+   *
+   * @param entries how many are in flight at most.
+   */
+  constructor(entries: number) {
+    this.#ring = newRing(entries);
+  }
+
+  /** The ring: for what is registered with it. */
+  get ring(): Ring {
+    return this.#ring;
+  }
+
+  /** The next free entry; its tag comes back with its completion. */
+  entry(tag: number): Sqe {
+    const sqe = this.#ring.sqe() ?? this.#entryAfterSubmit();
+    sqe.tag = tag;
+    this.inFlight++;
+    return sqe;
+  }
+
+  #entryAfterSubmit(): Sqe {
+    this.#ring.submit();
+    const sqe = this.#ring.sqe();
+    if (sqe === null) throw new Error("The kernel takes no more entries.");
+    return sqe;
+  }
+
+  /**
+   * Submits what is queued, waits a moment for so many completions, and visits those that came.
+   *
+   * @returns how many came.
+   */
+  collect(count: number, visit: (cqe: Cqe) => void): number {
+    const ring = this.#ring;
+    ring.submit();
+    if (ring.cq.ready < count) ring.wait(count, { timeout: PATIENCE });
+    const came = ring.forEachCqe(visit);
+    this.inFlight -= came;
+    return came;
+  }
+
+  /** Resolves once there may be completions. */
+  sleep(): Promise<void> {
+    return this.#sleep ??= this.#fallAsleep();
+  }
+
+  async #fallAsleep(): Promise<void> {
+    const wake = this.#wake ??= makeWake(
+      this.#ring,
+      () => this.#awaken?.(),
+      "auto",
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#awaken = resolve;
+    wake.arm();
+    wake.keepAlive(true);
+    try {
+      // What came before the bell was armed does not ring it.
+      if (this.#ring.wait(1, { timeout: 0 }) === 0) await promise;
+    } finally {
+      wake.keepAlive(false);
+      wake.disarm();
+      this.#sleep = undefined;
+    }
+  }
+
+  /** Cancels what is in flight, and takes the ring down after the last completion. */
+  async close(): Promise<void> {
+    let cancelled = 0;
+    const note = ({ tag, res }: Cqe) => {
+      if (tag === NOBODY) cancelled = res;
+    };
+    try {
+      while (this.inFlight > 0) {
+        // What is linked begins when the one before it is cancelled: again, until none is left.
+        const sqe = this.entry(NOBODY);
+        prepCancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+        this.collect(this.inFlight, note);
+        if (cancelled <= 0 && this.inFlight > 0) await this.sleep();
+      }
+    } finally {
+      // A sleep that nobody waits for any more, because of a signal, ends.
+      this.#awaken?.();
+      await this.#sleep;
+      this.#wake?.close();
+      this.#ring.close();
+    }
+  }
+}
+
+function newRing(entries: number): Ring {
+  for (const flags of RUNNING) {
+    try {
+      return new Ring({ entries, cqEntries: 2 * entries, flags });
+    } catch (error) {
+      const unknown = isSystemError(error) && error.code === "EINVAL";
+      if (!unknown || flags === 0) throw error;
+    }
+  }
+  throw new Error("unreachable: the last way of running throws");
+}

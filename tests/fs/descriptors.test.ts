@@ -1,0 +1,180 @@
+/** Descriptors: many of them, too many of them, and when they are closed. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { open } from "../../fs/open.ts";
+import { Uring } from "../../proactor/mod.ts";
+import { TemporaryDirectory } from "../support/files.ts";
+import { bytes, openDescriptors } from "./both.ts";
+
+Deno.test("a file with something in flight is closed when that is done", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("fifo");
+  await new Deno.Command("mkfifo", { args: [path] }).output();
+  const file = await open(path, { read: true, write: true });
+  const { fd } = file;
+  const buffer = new Uint8Array(4);
+  const first = file.read(buffer);
+  const second = file.read(new Uint8Array(4)); // waits for the first
+  file.close();
+  assert(file.closed);
+  await assertRejects(() => file.read(buffer), Deno.errors.BadResource);
+  // The descriptor is still that file's.
+  assertEquals(Deno.readLinkSync(`/proc/self/fd/${fd}`), path);
+  const writer = await Deno.open(path, { write: true });
+  await writer.write(bytes("12345"));
+  assertEquals([await first, await second], [4, 1]);
+  assertEquals(buffer, bytes("1234"));
+  await Promise.resolve();
+  assertEquals(isOpen(fd), false);
+  writer.close();
+});
+
+function isOpen(fd: number): boolean {
+  try {
+    Deno.readLinkSync(`/proc/self/fd/${fd}`);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+Deno.test("asyncDispose waits until the file is closed", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.file("file", "text");
+  const before = openDescriptors();
+  let reading: Promise<number | null>;
+  {
+    await using file = await open(path);
+    reading = file.read(new Uint8Array(4));
+  }
+  assertEquals(openDescriptors(), before);
+  assertEquals(await reading, 4);
+});
+
+Deno.test("what is in flight when its ring closes fails, and the file is closed", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("fifo");
+  await new Deno.Command("mkfifo", { args: [path] }).output();
+  const ring = new Uring();
+  const file = await open(path, { read: true, write: true, ring });
+  const { fd } = file;
+  const reading = assertRejects(
+    () => file.read(new Uint8Array(4)),
+    Error,
+    "os error 125",
+  );
+  file.close();
+  await ring.close();
+  await reading;
+  assertEquals(isOpen(fd), false);
+});
+
+/** Runs a program of its own with fewer descriptors. */
+async function withLimit(
+  limit: number,
+  program: string,
+): Promise<{ code: number; out: string; err: string }> {
+  using home = new TemporaryDirectory();
+  const file = home.file(
+    "program.ts",
+    `import * as fs from ${
+      JSON.stringify(import.meta.resolve("../../fs/mod.ts"))
+    };
+const home = ${JSON.stringify(home.path)};
+// Deno sets up a signal a second after its start, and panics if it has no descriptor for that.
+await new Promise((resolve) => setTimeout(resolve, 1500));
+${program}`,
+  );
+  const { code, stdout, stderr } = await new Deno.Command("prlimit", {
+    args: [
+      `--nofile=${limit}`,
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--no-check",
+      file,
+    ],
+  }).output();
+  const [out, err] = [stdout, stderr].map((part) =>
+    new TextDecoder().decode(part)
+  );
+  return { code, out: (out as string).trim(), err: err as string };
+}
+
+Deno.test("10 000 files open at once", async () => {
+  const { out, err } = await withLimit(
+    20_000,
+    `await fs.writeTextFile(home + "/file", "text");
+    const files = await Promise.all(Array.from({ length: 10_000 }, () => fs.open(home + "/file")));
+    const counts = await Promise.all(files.map((file) => file.read(new Uint8Array(8))));
+    for (const file of files) file.close();
+    console.log(files.length, counts.every((count) => count === 4));`,
+  );
+  assertEquals(out, "10000 true", err);
+});
+
+Deno.test("too many: calls wait for each other's descriptors", async () => {
+  const { out, err } = await withLimit(
+    100,
+    `const names = Array.from({ length: 2000 }, (_, at) => home + "/f" + at);
+    await Promise.all(names.map((name) => fs.writeTextFile(name, name)));
+    const texts = await Promise.all(names.map((name) => fs.readTextFile(name)));
+    const sizes = await Promise.all(names.map(async (name) => {
+      using file = await fs.open(name);
+      return (await file.stat()).size;
+    }));
+    console.log(texts.every((text, at) => text === names[at]), sizes.every((size) => size > 5));`,
+  );
+  assertEquals(out, "true true", err);
+});
+
+Deno.test("too many: an open waits until a file is closed", async () => {
+  const { out, err } = await withLimit(
+    100,
+    `await fs.writeTextFile(home + "/file", "text");
+    const files = [];
+    try {
+      for (;;) files.push(await Deno.open(home + "/file"));
+    } catch {}
+    files.pop().close();
+    const last = await fs.open(home + "/file");
+    const waiting = fs.open(home + "/file");
+    setTimeout(() => last.close(), 100);
+    const file = await waiting;
+    console.log(await file.read(new Uint8Array(8)));`,
+  );
+  assertEquals(out, "4", err);
+});
+
+Deno.test("too many: gives up if nothing of its own is open, or nobody closes it", async () => {
+  const { out, err } = await withLimit(
+    100,
+    `await fs.writeTextFile(home + "/file", "text");
+    const files = [];
+    const said = (error) => [error.code, error.message.replace(home, "")].join(" ");
+    try {
+      for (;;) files.push(await Deno.open(home + "/file"));
+    } catch {}
+    console.log(await fs.readFile(home + "/file").catch(said));
+    files.pop().close();
+    const kept = await fs.open(home + "/file");
+    console.log(await fs.open(home + "/file").catch(said));
+    const controller = new AbortController();
+    const waiting = fs.readFile(home + "/file", { signal: controller.signal }).catch(String);
+    setTimeout(() => controller.abort("enough"), 50);
+    console.log(await waiting);
+    kept.close();
+    console.log(await fs.readTextFile(home + "/file"));`,
+  );
+  assertEquals(
+    out.split("\n"),
+    [
+      "EMFILE Too many open files (os error 24): readfile '/file'",
+      "EMFILE Too many open files (os error 24): open '/file'",
+      "enough",
+      "text",
+    ],
+    err,
+  );
+});

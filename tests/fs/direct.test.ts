@@ -1,0 +1,191 @@
+/** Files without the page cache. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { openDirect } from "../../fs/direct.ts";
+import { isSystemError } from "../../ffi/mod.ts";
+import { BufferPool, Uring } from "../../proactor/mod.ts";
+import { TemporaryDirectory } from "../support/files.ts";
+import { openDescriptors } from "./both.ts";
+
+/** Whether the file system of the temporary directory knows O_DIRECT. */
+const ignore = !await canDirect();
+
+async function canDirect(): Promise<boolean> {
+  using home = new TemporaryDirectory();
+  try {
+    await using _file = await openDirect(home.file("file"));
+    return true;
+  } catch (error) {
+    if (isSystemError(error) && error.code === "EINVAL") return false;
+    throw error;
+  }
+}
+
+function pattern(length: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, at) => (at * 7) ^ (at >> 12));
+}
+
+Deno.test({
+  name: "openDirect: block by block",
+  ignore,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    const sizes = [0, 1, 4096, 65536, 65537, 300_000, 1 << 20];
+    const readAll = async (size: number) => {
+      const data = pattern(size);
+      const path = home.file("file", data);
+      await using direct = await openDirect(path, {
+        blockSize: 65536,
+        buffers: 3,
+      });
+      const seen = new Uint8Array(size);
+      let next = 0;
+      for await (const { position, bytes } of direct.blocks()) {
+        assertEquals(position, next);
+        seen.set(bytes, position);
+        next += bytes.length;
+      }
+      assertEquals([next, seen], [size, data]);
+    };
+    for (const size of sizes) await readAll(size);
+    // The ring has made all that stays open with it.
+    const before = openDescriptors();
+    for (const size of sizes) await readAll(size);
+    assertEquals(openDescriptors(), before);
+  },
+});
+
+Deno.test({
+  name: "openDirect: a part, and leaving early",
+  ignore,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    const data = pattern(500_000);
+    const path = home.file("file", data);
+    await using direct = await openDirect(path, {
+      blockSize: 65536,
+      buffers: 4,
+    });
+    const parts: number[][] = [];
+    const range = { start: 65536 + direct.alignment, end: 200_000 };
+    for await (const { position, bytes } of direct.blocks(range)) {
+      parts.push([position, bytes.length, bytes[0] as number]);
+      assertEquals(bytes[0], data[position]);
+    }
+    assertEquals(
+      parts.reduce((sum, [, length = 0]) => sum + length, range.start),
+      200_000,
+    );
+    for (let round = 0; round < 20; round++) {
+      for await (const { bytes } of direct.blocks()) {
+        assertEquals(bytes[0], data[0]);
+        break;
+      }
+    }
+    // Every buffer came back.
+    const leases = await Promise.all(
+      Array.from({ length: 4 }, () => direct.lease()),
+    );
+    for (const lease of leases) lease.release();
+    await assertRejects(
+      () => direct.blocks({ start: 1 }).next(),
+      RangeError,
+      "must be a multiple of",
+    );
+  },
+});
+
+Deno.test({
+  name: "openDirect: writing, and ending within a block",
+  ignore,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    const path = home.join("file");
+    const data = pattern(150_000);
+    {
+      const options = { write: true, create: true, blockSize: 65536 };
+      await using direct = await openDirect(path, options);
+      await Promise.all([0, 65536, 131072].map(async (position) => {
+        using lease = await direct.lease();
+        lease.bytes.fill(0);
+        lease.bytes.set(data.subarray(position, position + 65536));
+        assertEquals(await direct.writeAt(lease, position), 65536);
+      }));
+      await direct.file.truncate(data.length);
+      await direct.file.sync();
+    }
+    assertEquals(Deno.readFileSync(path), data);
+  },
+});
+
+Deno.test({
+  name:
+    "openDirect: what does not fit the alignment is refused before the kernel",
+  ignore,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    const path = home.file("file", pattern(10_000));
+    await using direct = await openDirect(path, { read: true, write: true });
+    using lease = await direct.lease();
+    assertEquals(lease.address % direct.alignment, 0);
+    const { alignment } = direct;
+    await assertRejects(() => direct.readAt(lease, 1), RangeError, "position");
+    await assertRejects(() => direct.readAt(lease, 0, 5), RangeError, "length");
+    await assertRejects(
+      () => direct.writeAt(lease, 0, alignment - 1),
+      RangeError,
+    );
+    await assertRejects(() => direct.readAt(lease, 0, 2 ** 31), RangeError);
+    await assertRejects(
+      () => direct.readAt(new Uint8Array(4096) as never, 0),
+      TypeError,
+    );
+    await assertRejects(
+      () => openDirect(path, { blockSize: 5000 }),
+      RangeError,
+    );
+    await assertRejects(() => openDirect(path, { buffers: 0 }), RangeError);
+    await assertRejects(
+      () => openDirect(home.join("nothing")),
+      Deno.errors.NotFound,
+    );
+    assertEquals(await direct.readAt(lease, 0), 10_000);
+    assertEquals(await direct.readAt(lease, 1 << 30), 0);
+  },
+});
+
+Deno.test({
+  name: "openDirect: on a ring that has registered buffers already",
+  ignore,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    const path = home.file("file", pattern(10_000));
+    await using ring = new Uring();
+    using pool = new BufferPool(ring, { count: 1, size: 4096 });
+    assert(pool.count === 1);
+    await using direct = await openDirect(path, { ring });
+    using lease = await direct.lease();
+    assertEquals(await direct.readAt(lease, 0), 10_000);
+  },
+});
+
+Deno.test({
+  name: "openDirect: closed with a read in flight",
+  ignore,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    const path = home.file("file", pattern(300_000));
+    const direct = await openDirect(path);
+    const lease = await direct.lease();
+    const reading = direct.readAt(lease, 0);
+    const closing = direct.close();
+    assertEquals(await reading, 256 * 1024);
+    lease.release();
+    await closing;
+    await assertRejects(() => direct.lease(), TypeError);
+    await assertRejects(
+      () => direct.file.read(new Uint8Array(1)),
+      Deno.errors.BadResource,
+    );
+  },
+});
