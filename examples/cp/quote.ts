@@ -1,0 +1,40 @@
+/**
+ * File names in messages, quoted for a shell, as coreutils does.
+ *
+ * @module
+ */
+
+/** What may stand between double quotes as it is. */
+const WITHIN_DOUBLE = /^[#~]?[\w%+,./:@\]' \u{a0}-\u{10ffff}-]*$/u;
+// deno-lint-ignore no-control-regex -- a name may have any character but NUL and slash.
+const UNQUOTED = /'|[\x01-\x1f\x7f]+/g;
+const SHORT = ["\\a", "\\b", "\\t", "\\n", "\\v", "\\f", "\\r"];
+
+/**
+ * A file name in quotes: a shell would read it back as it is, and no terminal obeys it.
+ *
+ * @example
+ * ```ts
+ * import { quote } from "./quote.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(quote("a b"), "'a b'");
+ * assertEquals(quote("it's"), `"it's"`);
+ * assertEquals(quote("two\nlines"), "'two'$'\\n''lines'");
+ * ```
+ */
+export function quote(name: string): string {
+  if (name.includes("'") && WITHIN_DOUBLE.test(name)) return `"${name}"`;
+  const escaped = name.replace(UNQUOTED, (found, at: number) => {
+    if (found === "'") return "'\\''";
+    const next = name[at + found.length];
+    const reopened = next === undefined || next === "'" ? "" : "''";
+    return `'$'${Array.from(found, escape).join("")}${reopened}`;
+  });
+  return `'${escaped}'`;
+}
+
+function escape(character: string): string {
+  const code = character.charCodeAt(0);
+  return SHORT[code - 7] ?? `\\${code.toString(8).padStart(3, "0")}`;
+}
