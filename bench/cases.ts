@@ -6,7 +6,13 @@ import {
 } from "../ffi/mod.ts";
 
 /** The loops that both contestants have. */
-export type Operation = "nop" | "read" | "read-fixed";
+export type Operation =
+  | "nop"
+  | "read"
+  | "read-fixed"
+  | "ticks"
+  | "echo"
+  | "idle";
 
 /** One thing measured: the same loop, ring and file for each contestant. */
 export interface Case {
@@ -22,10 +28,16 @@ export interface Case {
   readonly file: "cached" | "direct" | null;
   /** The least share of its rival's rate that TypeScript is to reach. */
   readonly target: number;
-  /** Which TypeScript runs: the ring itself, or `Uring` with a promise for each op. */
-  readonly layer: "ring" | "promises";
-  /** Whom it runs beside: the loop in C, or `Deno.FsFile`. */
-  readonly rival: "c" | "file";
+  /**
+   * Which TypeScript runs: the ring itself, `Uring` with a promise for each op, or `Uring` and what
+   * else there is in its event loop.
+   */
+  readonly layer: "ring" | "promises" | "loop";
+  /**
+   * Whom it runs beside: the loop in C, `Deno.FsFile`, an event loop with nothing else to do, a
+   * thread blocked in io_uring_enter, or nobody: then the rate itself is what has a target.
+   */
+  readonly rival: "c" | "file" | "turns" | "blocked" | "none";
 }
 
 /** What a ring that belongs to one thread asks for; the kernel needs both for its best. */
@@ -105,6 +117,25 @@ function promise(
   return { name, operation, batch, setupFlags, file, target, layer, rival };
 }
 
+/** What `Uring` does to the event loop, and the event loop to it. */
+const loop: readonly Case[] = [
+  inLoop("loop-ticks", "ticks", "cached", 0.8, "turns"),
+  inLoop("loop-echo", "echo", null, 1 / 1.3, "blocked"),
+  inLoop("loop-idle", "idle", null, 100, "none"),
+];
+
+function inLoop(
+  name: string,
+  operation: Operation,
+  file: Case["file"],
+  target: number,
+  rival: Case["rival"],
+): Case {
+  const layer = "loop";
+  const setupFlags = IN_EVENT_LOOP;
+  return { name, operation, batch: 1, setupFlags, file, target, layer, rival };
+}
+
 /** Every case, in the order in which they run. */
 export const cases: readonly Case[] = [
   ...[1, 8, 32, 128].map((batch) => nop(batch, "defer", OWN_THREAD)),
@@ -113,6 +144,7 @@ export const cases: readonly Case[] = [
   ...reads("cached"),
   ...reads("direct"),
   ...promises,
+  ...loop,
 ];
 
 /**

@@ -4,7 +4,7 @@ import type { Case } from "./cases.ts";
 import { Child, type Sample } from "./child.ts";
 import { warm } from "./file.ts";
 import { runFio } from "./fio.ts";
-import { pin } from "./pin.ts";
+import { type Command, pin } from "./pin.ts";
 import { ratios, type Spread, spread } from "./statistics.ts";
 
 /** Who takes part and for how long. */
@@ -17,6 +17,8 @@ export interface Contest {
   readonly path: string | null;
   /** The CPU that contestants share, see `cpuToShare`. */
   readonly cpu: number | null;
+  /** Another CPU, for who is at the other end. */
+  readonly cpuBeside: number | null;
   /** How many samples each contestant gives. */
   readonly pairs: number;
   /** How long one sample lasts. */
@@ -33,13 +35,16 @@ export interface Row {
   readonly batch: number;
   /** Which backend drove TypeScript's ring. */
   readonly backend: string;
-  /** The rival's rate, C's or that of `Deno.FsFile`; null without a compiler. */
+  /** The rival's rate; null without one, or without a compiler. */
   readonly c: Spread | null;
   /** TypeScript's rate. */
   readonly typescript: Spread;
   /** fio's rate; null where it did not take part. */
   readonly fio: Spread | null;
-  /** TypeScript's rate over C's: for each pair the median of its turns' ratios. */
+  /**
+   * TypeScript's rate over its rival's: for each pair the median of its turns' ratios. Where none is
+   * meant to be, the rate itself.
+   */
   readonly ratio: Spread | null;
   /** TypeScript's rate over fio's, sample by sample. */
   readonly ratioToFio: Spread | null;
@@ -59,6 +64,7 @@ const TURNS = 8;
 
 const RING = fileURLToPath(new URL("./contestant.ts", import.meta.url));
 const PROMISES = fileURLToPath(new URL("./promises.ts", import.meta.url));
+const LOOP = fileURLToPath(new URL("./event_loop.ts", import.meta.url));
 
 /** Samples taken and thrown away: TurboFan compiles the loop, each side touches its memory. */
 const WARM_UP_SAMPLES = 1;
@@ -72,23 +78,13 @@ const SQ_THREAD_FALLS_ASLEEP_MS = 80;
 /** Runs one case: a sample of each contestant, `pairs` times. */
 export async function runCase(measured: Case, contest: Contest): Promise<Row> {
   const notes = new Set<string>();
-  const start = (program: string, args: string[]) =>
+  const start = ({ program, args }: Command) =>
     Child.start(pin({ program, args }, measured, contest.cpu));
-  const args = argumentsOf(measured, contest);
   // A process for each case: a second ring in the same isolate makes its code handle both, which
   // took a NOP in batches of 32 from 100 to 110 ns.
-  const run = ["run", "--no-check", "-A"];
-  const ours = measured.layer === "ring" ? [RING] : [PROMISES, "uring"];
-  await using typescript = await start(Deno.execPath(), [
-    ...run,
-    ...ours,
-    ...args,
-  ]);
-  await using c = measured.rival === "file"
-    ? await start(Deno.execPath(), [...run, PROMISES, "file", ...args])
-    : contest.cProgram === null
-    ? null
-    : await start(contest.cProgram, args);
+  await using typescript = await start(ours(measured, contest));
+  const beside = rival(measured, contest);
+  await using c = beside === null ? null : await start(beside);
   const differing = c === null ? 0 : (c.setupFlags ^ typescript.setupFlags) &
     ~IORING_SETUP_CQSIZE; // a larger queue makes nothing faster
   if (c !== null && differing !== 0) {
@@ -108,7 +104,9 @@ export async function runCase(measured: Case, contest: Contest): Promise<Row> {
     c: summary(samples.c),
     typescript: spread(samples.typescript),
     fio: summary(samples.fio),
-    ratio: summary(samples.ratio),
+    ratio: summary(
+      measured.rival === "none" ? samples.typescript : samples.ratio,
+    ),
     ratioToFio: samples.fio.length > 0
       ? ratios(samples.typescript, samples.fio)
       : null,
@@ -133,11 +131,12 @@ async function alternate(
   notes: Set<string>,
 ): Promise<Samples> {
   const samples: Samples = { c: [], typescript: [], fio: [], ratio: [] };
-  const turn = { ...contest, seconds: contest.seconds / TURNS };
+  const count = measured.rival === "none" ? 1 : TURNS;
+  const turn = { ...contest, seconds: contest.seconds / count };
   for (let pair = -WARM_UP_SAMPLES; pair < contest.pairs; pair++) {
     const turnsOfC: Sample[] = [];
     const turns: Sample[] = [];
-    for (let i = 0; i < TURNS; i++) {
+    for (let i = 0; i < count; i++) {
       if (c !== null) turnsOfC.push(await takeTurn(c, measured, turn, notes));
       turns.push(await takeTurn(typescript, measured, turn, notes));
     }
@@ -147,7 +146,7 @@ async function alternate(
       samples.c.push(overall(turnsOfC));
       samples.ratio.push(ratios(turns.map(rate), turnsOfC.map(rate)).median);
     }
-    if (contest.fio && measured.file !== null && contest.path !== null) {
+    if (contest.fio && hasFioBeside(measured) && contest.path !== null) {
       if (measured.file === "cached") await warm(contest.path);
       const { path, seconds, cpu } = contest;
       samples.fio.push(await runFio(measured, path, seconds, cpu));
@@ -196,9 +195,53 @@ async function takeTurn(
   }
 }
 
+/** Whether fio can do the same. */
+function hasFioBeside({ file, layer }: Case): boolean {
+  return file !== null && layer !== "loop";
+}
+
+const DENO = ["run", "--no-check", "-A"];
+
+function ours(measured: Case, contest: Contest): Command {
+  const { operation, layer } = measured;
+  const args = argumentsOf(measured, contest);
+  const program = {
+    ring: [RING, operation],
+    promises: [PROMISES, "uring", operation],
+    loop: [LOOP, operation, "uring"],
+  }[layer];
+  return { program: Deno.execPath(), args: [...DENO, ...program, ...args] };
+}
+
+/** Null where there is none. */
+function rival(measured: Case, contest: Contest): Command | null {
+  const { operation, rival } = measured;
+  const args = argumentsOf(measured, contest);
+  const deno = (...program: string[]): Command => ({
+    program: Deno.execPath(),
+    args: [...DENO, ...program, ...args],
+  });
+  switch (rival) {
+    case "none":
+      return null;
+    case "c": {
+      const program = contest.cProgram;
+      return program === null ? null : { program, args: [operation, ...args] };
+    }
+    case "file":
+      return deno(PROMISES, "file", operation);
+    case "turns":
+    case "blocked":
+      return deno(LOOP, operation, rival);
+  }
+}
+
 function argumentsOf(measured: Case, contest: Contest): string[] {
   const { operation, batch, setupFlags, file } = measured;
-  const args = [operation, String(batch), String(setupFlags)];
+  const args = [String(batch), String(setupFlags)];
   if (file !== null && contest.path !== null) args.push(contest.path, file);
+  if (operation === "echo" && contest.cpuBeside !== null) {
+    args.push(String(contest.cpuBeside));
+  }
   return args;
 }

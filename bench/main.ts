@@ -23,6 +23,12 @@
  *
  * `promise-*` is `Uring`, a promise for each op, beside the same loop in C; in `promise-read-1` the
  * column `C` is `Deno.FsFile`, seek and read, one at a time.
+ *
+ * `loop-*` is `Uring` in its event loop. `loop-ticks`: the ticks of an interval of 1 ms while cached
+ * reads are awaited in a loop; the column `C` is the same interval in a loop that goes round with
+ * nothing else to do. `loop-echo`: echo over a socket pair, asleep between messages; the rate is that
+ * of the median round trip, and the column `C` is a thread blocked in io_uring_enter. `loop-idle`: asleep
+ * with an op in flight; `ratio` is the time over the CPU time that it took.
  */
 import { statSync } from "node:fs";
 import process from "node:process";
@@ -33,7 +39,7 @@ import { type Contest, type Row, runCase } from "./contest.ts";
 import { writeNoise } from "./file.ts";
 import { hasFio } from "./fio.ts";
 import { machine } from "./machine.ts";
-import { cpuToShare } from "./pin.ts";
+import { cpuBeside, cpuToShare } from "./pin.ts";
 import { failedLine, headingLine, rowLine } from "./report.ts";
 
 const USAGE = `Usage: deno task bench [options] [names...]
@@ -166,7 +172,8 @@ async function prepare(
       ? "Contestants on any CPU: taskset is not installed"
       : `Contestants on CPU ${cpu}, those with SQPOLL on any`,
   );
-  return { cProgram, fio, path, cpu, pairs, seconds };
+  const beside = await cpuBeside(cpu);
+  return { cProgram, fio, path, cpu, cpuBeside: beside, pairs, seconds };
 }
 
 async function main(options: Options): Promise<number> {
@@ -202,6 +209,11 @@ async function main(options: Options): Promise<number> {
   } finally {
     clean();
   }
+}
+
+if (import.meta.main && Deno.args[0] === "iops") {
+  const { main: duels } = await import("./iops.ts");
+  Deno.exit(await duels(Deno.args.slice(1)));
 }
 
 if (import.meta.main) {

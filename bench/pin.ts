@@ -34,6 +34,18 @@ export async function cpuToShare(): Promise<number | null> {
   }
 }
 
+/** Another CPU that this process may use; null where there is none, or where `cpu` is null. */
+export async function cpuBeside(cpu: number | null): Promise<number | null> {
+  if (cpu === null) return null;
+  const status = await Deno.readTextFile("/proc/self/status");
+  const list = status.match(/^Cpus_allowed_list:\s*(.*)$/m)?.[1] ?? "";
+  const allowed = list.split(",").flatMap((range) => {
+    const [first = NaN, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  return allowed.findLast((candidate) => candidate !== cpu) ?? null;
+}
+
 /** `command` kept on `cpu`, unless the case needs two: one to spin, one for the SQPOLL thread. */
 export function pin(
   command: Command,

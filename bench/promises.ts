@@ -12,6 +12,7 @@ import { constants, fstatSync, openSync } from "node:fs";
 import { Memory } from "../ffi/mod.ts";
 import { nop, read } from "../ops/mod.ts";
 import { Uring } from "../proactor/mod.ts";
+import { serve } from "./serve.ts";
 
 const BLOCK = 4096;
 const OPERATIONS_PER_CLOCK_READ = 256;
@@ -107,31 +108,20 @@ async function main(args: string[]): Promise<void> {
   const loops = Number(loopsText);
   if (contestant === "file") {
     const loop = await fileLoop(path);
-    await serve(loop, loops, `ready ${flagsText} Deno.FsFile`);
+    await serve(
+      (seconds) => run(loop, loops, seconds),
+      `ready ${flagsText} Deno.FsFile`,
+    );
     return;
   }
   await using uring = new Uring({ flags: Number(flagsText) });
   const loop = operation === "nop"
     ? nopLoop(uring)
     : readLoop(uring, loops, path, access);
-  await serve(loop, loops, `ready ${uring.ring.flags} ${uring.ring.backend}`);
-}
-
-/** Answers the commands on standard input until it ends. */
-async function serve(loop: Loop, loops: number, ready: string): Promise<void> {
-  console.log(ready);
-  let rest = "";
-  for await (
-    const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())
-  ) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    for (const command of lines) {
-      const seconds = Number(command.match(/^run (\d+(?:\.\d+)?)$/)?.[1]);
-      if (Number.isNaN(seconds)) throw new Error(`unknown command: ${command}`);
-      console.log(await run(loop, loops, seconds));
-    }
-  }
+  await serve(
+    (seconds) => run(loop, loops, seconds),
+    `ready ${uring.ring.flags} ${uring.ring.backend}`,
+  );
 }
 
 if (import.meta.main) {

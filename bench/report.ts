@@ -16,7 +16,7 @@ const columns: readonly {
   {
     title: "ratio",
     width: 5,
-    cell: (row) => row.ratio?.median.toFixed(3) ?? "-",
+    cell: (row) => row.ratio === null ? "-" : short(row.ratio.median, 3),
   },
   { title: "min..max", width: 10, cell: (row) => range(row.ratio) },
   { title: "target", width: 7, cell: target },
@@ -29,12 +29,19 @@ const columns: readonly {
 ];
 
 function millions(rate: Spread | null): string {
-  return rate === null ? "-" : (rate.median / 1e6).toFixed(3);
+  if (rate === null) return "-";
+  const value = rate.median / 1e6;
+  return value < 0.1 ? value.toPrecision(2) : value.toFixed(3);
+}
+
+/** With so many digits behind the point, but none where there are three before it. */
+function short(ratio: number, digits: number): string {
+  return ratio.toFixed(ratio < 100 ? digits : 0);
 }
 
 function range(ratio: Spread | null): string {
   if (ratio === null) return "-";
-  return `${ratio.min.toFixed(2)}..${ratio.max.toFixed(2)}`;
+  return `${short(ratio.min, 2)}..${short(ratio.max, 2)}`;
 }
 
 function target(row: Row): string {
