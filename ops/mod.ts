@@ -40,6 +40,7 @@ export {
   writev,
   writevFixed,
 } from "./vectored.ts";
+export type { Cached, CachedOptions, CachedRead } from "./cached.ts";
 export type { ReadWriteOptions } from "./transfer.ts";
 export type { Received, Selection, Sent } from "./provided.ts";
 export {

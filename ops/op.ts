@@ -136,6 +136,20 @@ export abstract class Op<T> {
     return undefined;
   }
 
+  /** Whether {@linkcode retry} may name an op: such a one cannot be part of a chain. */
+  get retries(): boolean {
+    return false;
+  }
+
+  /**
+   * The op to run in the place of this one, whose completion failed; undefined if that is the
+   * error it is. A read that was tried without waiting is sent again to wait. Its promise, and
+   * the options that it was submitted with, go over to the other op.
+   */
+  retry(_completion: Completion): Op<T> | undefined {
+    return undefined;
+  }
+
   /** A sentence for an errno of this op that says what to do about it. */
   hint(_errno: number): string | undefined {
     return undefined;

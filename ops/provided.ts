@@ -15,7 +15,7 @@ import {
 } from "../ffi/abi.ts";
 import { errnoName } from "../ffi/errno.ts";
 import type { Sqe } from "../ring/sqe.ts";
-import { checkUnsigned } from "./arguments.ts";
+import { checkUnsigned, MAX_TRANSFER } from "./arguments.ts";
 import type { Completion } from "./op.ts";
 
 /** What an op that took a provided buffer tells of it. */
@@ -77,6 +77,14 @@ export function selectsBuffer<T extends { bufferGroup?: number }>(
 export function selectBuffer(sqe: Sqe, bufferGroup: number): void {
   sqe.bufIndex = bufferGroup;
   sqe.flags |= IOSQE_BUFFER_SELECT;
+}
+
+/**
+ * The length for an entry that takes as much as its buffer holds where it is 0. Linux 6.1 knows
+ * 0 as that, Linux 5.15 takes it for no bytes; all cut what is longer than the buffer.
+ */
+export function selectedLength(length: number): number {
+  return length === 0 ? MAX_TRANSFER : length;
 }
 
 /** What to do about an empty group. */

@@ -32,6 +32,7 @@ import {
   type Received,
   received,
   selectBuffer,
+  selectedLength,
   selectsBuffer,
 } from "./provided.ts";
 
@@ -291,7 +292,9 @@ function recvSelected(
         // The field of optlen.
         sqe.fileIndex = limit;
       } else {
-        prepRecv(sqe, fdNumber(fd), 0, length, flags);
+        // A bundle is as long as all the buffers that it fills.
+        const most = bundle ? length : selectedLength(length);
+        prepRecv(sqe, fdNumber(fd), 0, most, flags);
       }
       selectBuffer(sqe, group);
       markFixed(sqe, fd);

@@ -29,6 +29,7 @@ import {
   type Received,
   received,
   selectBuffer,
+  selectedLength,
   selectsBuffer,
 } from "./provided.ts";
 import {
@@ -216,7 +217,7 @@ function recvmsgSelected(
     encode: (sqe) => {
       const block = layout.take();
       // Only the length of this iovec counts: the buffer comes from the group.
-      writeIovec(block.view, MSGHDR_SIZE, 0, length);
+      writeIovec(block.view, MSGHDR_SIZE, 0, selectedLength(length));
       sqe.ioprio = ioprio;
       prepRecvmsg(sqe, fdNumber(fd), block.address, flags);
       selectBuffer(sqe, group);

@@ -207,9 +207,16 @@ class Flight {
     this.#ring = ring;
   }
 
-  run<T>(op: Op<T>, { flags = 0, timeout }: RunOptions): T {
+  run<T>(op: Op<T>, options: RunOptions): T {
+    const { flags = 0, timeout } = options;
     const held = this.#queue(op, flags);
     const inTime = this.#wait(held, timeout);
+    const again = op.retry(this.#result);
+    if (again !== undefined) {
+      release(held);
+      this.#first = undefined;
+      return this.run(again, options);
+    }
     const { res } = this.#result;
     try {
       if (!inTime && (res === -ECANCELED || res === -EINTR)) {

@@ -20,6 +20,12 @@ import {
   checkUnsigned,
   MAX_TRANSFER,
 } from "./arguments.ts";
+import {
+  type Cached,
+  type CachedOptions,
+  type CachedRead,
+  cachedRead,
+} from "./cached.ts";
 import { checkFd, type Fd, fdNumber, markFixed } from "./fd.ts";
 import { type Completion, Op } from "./op.ts";
 import {
@@ -28,6 +34,7 @@ import {
   type Received,
   received,
   selectBuffer,
+  selectedLength,
   selectsBuffer,
 } from "./provided.ts";
 import {
@@ -179,8 +186,63 @@ export interface ReadSelectOptions extends ReadWriteOptions {
 export function read(
   fd: Fd,
   buffer: View,
-  options?: ReadWriteOptions,
+  options?: ReadWriteOptions & { cached?: undefined },
 ): Op<number>;
+/**
+ * Reads from the page cache alone: null if the data is not there. Since kernel 5.1 for most
+ * file systems.
+ *
+ * @example
+ * ```ts
+ * import { closeSync, openSync } from "node:fs";
+ * import { Ring } from "@uring/uring/ring";
+ * import { read, run } from "@uring/uring/ops";
+ * import { assertEquals } from "@std/assert";
+ *
+ * using ring = new Ring(4);
+ * const path = Deno.makeTempFileSync();
+ * Deno.writeTextFileSync(path, "just written, so cached");
+ * const fd = openSync(path, "r");
+ * const buffer = new Uint8Array(4);
+ * const options = { offset: 0, cached: "only" } as const;
+ * const count = run(ring, read(fd, buffer, options)); // null: not in the page cache
+ * assertEquals(count, 4);
+ * closeSync(fd);
+ * Deno.removeSync(path);
+ * ```
+ */
+export function read(
+  fd: Fd,
+  buffer: View,
+  options: CachedOptions<"only">,
+): Op<number | null>;
+/**
+ * Reads, and says whether the page cache had the data.
+ *
+ * @example
+ * ```ts
+ * import { closeSync, openSync } from "node:fs";
+ * import { Uring } from "@uring/uring";
+ * import { read } from "@uring/uring/ops";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using uring = new Uring();
+ * const path = Deno.makeTempFileSync();
+ * Deno.writeTextFileSync(path, "just written, so cached");
+ * const fd = openSync(path, "r");
+ * const buffer = new Uint8Array(4);
+ * const options = { offset: 0, cached: "report" } as const;
+ * const { bytes, hit } = await uring.submit(read(fd, buffer, options));
+ * assertEquals([bytes, hit], [4, true]);
+ * closeSync(fd);
+ * Deno.removeSync(path);
+ * ```
+ */
+export function read(
+  fd: Fd,
+  buffer: View,
+  options: CachedOptions<"report">,
+): Op<CachedRead>;
 /**
  * Reads into a provided buffer of the kernel's choice, which is taken only when there is
  * something to read. Since kernel 5.7.
@@ -191,11 +253,11 @@ export function read(fd: Fd, options: ReadSelectOptions): Op<Received>;
 export function read(
   fd: Fd,
   target: View | ReadSelectOptions,
-  options: ReadWriteOptions = {},
-): Op<number> | Op<Received> {
+  options: ReadOptions = {},
+): Op<number> | Op<number | null> | Op<CachedRead> | Op<Received> {
   return selectsBuffer<ReadSelectOptions>(target)
     ? readSelected(fd, target)
-    : moveOne(READ, fd, target, options, 0);
+    : readOne(READ, fd, target, options, 0);
 }
 
 /**
@@ -263,9 +325,29 @@ export function readFixed(
   fd: Fd,
   buffer: View,
   bufIndex: number,
-  options: ReadWriteOptions = {},
-): Op<number> {
-  return moveOne(READ_FIXED, fd, buffer, options, bufIndex);
+  options?: ReadWriteOptions & { cached?: undefined },
+): Op<number>;
+/** Reads from the page cache alone: null if the data is not there. */
+export function readFixed(
+  fd: Fd,
+  buffer: View,
+  bufIndex: number,
+  options: CachedOptions<"only">,
+): Op<number | null>;
+/** Reads, and says whether the page cache had the data. */
+export function readFixed(
+  fd: Fd,
+  buffer: View,
+  bufIndex: number,
+  options: CachedOptions<"report">,
+): Op<CachedRead>;
+export function readFixed(
+  fd: Fd,
+  buffer: View,
+  bufIndex: number,
+  options: ReadOptions = {},
+): Op<number> | Op<number | null> | Op<CachedRead> {
+  return readOne(READ_FIXED, fd, buffer, options, bufIndex);
 }
 
 /**
@@ -369,7 +451,7 @@ function readSelected(fd: Fd, options: ReadSelectOptions): Op<Received> {
     opcode: READ.opcode,
     name: READ.name,
     encode: (sqe) => {
-      encodeTransfer(sqe, transfer, 0, length);
+      encodeTransfer(sqe, transfer, 0, selectedLength(length));
       selectBuffer(sqe, bufferGroup);
       return undefined;
     },
@@ -377,6 +459,24 @@ function readSelected(fd: Fd, options: ReadSelectOptions): Op<Received> {
     hint: (errno) =>
       groupHint(bufferGroup, errno) ?? transferHint(transfer, errno),
   });
+}
+
+type ReadOptions = ReadWriteOptions & { cached?: Cached | undefined };
+
+function readOne(
+  kind: Kind,
+  fd: Fd,
+  buffer: View,
+  options: ReadOptions,
+  bufIndex: number,
+): Op<number> | Op<number | null> | Op<CachedRead> {
+  const { cached } = options;
+  if (cached === undefined) return moveOne(kind, fd, buffer, options, bufIndex);
+  return cachedRead(
+    kind,
+    { ...options, cached },
+    (flags) => moveOne(kind, fd, buffer, { ...options, flags }, bufIndex),
+  );
 }
 
 function moveOne(

@@ -120,8 +120,15 @@ export function transferHint(
     return `All of it must lie within the registered buffer ${bufIndex}; register it ` +
       "with the ring first.";
   }
-  if (errno === EOPNOTSUPP && flags !== 0) {
-    return "The file does not take these RWF_* flags, or this kernel does not know them.";
+  if (errno === EOPNOTSUPP) {
+    const polled =
+      "On a ring with IORING_SETUP_IOPOLL the file must be opened with O_DIRECT, " +
+      "and its file system and device must poll (an NVMe drive with polling queues: " +
+      "nvme.poll_queues=N on the kernel's command line).";
+    return flags === 0
+      ? polled
+      : "The file does not take these RWF_* flags, or this kernel does not know them. " +
+        polled;
   }
   return undefined;
 }

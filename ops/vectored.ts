@@ -18,6 +18,12 @@ import { addressOf, type View } from "../ffi/memory.ts";
 import { writeIovec } from "../ffi/structs/iovec.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { checkBuffer, checkIntact } from "./arguments.ts";
+import {
+  type Cached,
+  type CachedOptions,
+  type CachedRead,
+  cachedRead,
+} from "./cached.ts";
 import type { Fd } from "./fd.ts";
 import { Op } from "./op.ts";
 import {
@@ -157,9 +163,26 @@ const WRITEV_FIXED = kind("writevFixed", IORING_OP_WRITEV_FIXED, true);
 export function readv(
   fd: Fd,
   buffers: readonly View[],
-  options: ReadWriteOptions = {},
-): Op<number> {
-  return moveMany(READV, fd, buffers, options, 0);
+  options?: ReadWriteOptions & { cached?: undefined },
+): Op<number>;
+/** Reads from the page cache alone: null if the data is not there. */
+export function readv(
+  fd: Fd,
+  buffers: readonly View[],
+  options: CachedOptions<"only">,
+): Op<number | null>;
+/** Reads, and says whether the page cache had the data. */
+export function readv(
+  fd: Fd,
+  buffers: readonly View[],
+  options: CachedOptions<"report">,
+): Op<CachedRead>;
+export function readv(
+  fd: Fd,
+  buffers: readonly View[],
+  options: ReadOptions = {},
+): Op<number> | Op<number | null> | Op<CachedRead> {
+  return readMany(READV, fd, buffers, options, 0);
 }
 
 /**
@@ -227,9 +250,29 @@ export function readvFixed(
   fd: Fd,
   buffers: readonly View[],
   bufIndex: number,
-  options: ReadWriteOptions = {},
-): Op<number> {
-  return moveMany(READV_FIXED, fd, buffers, options, bufIndex);
+  options?: ReadWriteOptions & { cached?: undefined },
+): Op<number>;
+/** Reads from the page cache alone: null if the data is not there. */
+export function readvFixed(
+  fd: Fd,
+  buffers: readonly View[],
+  bufIndex: number,
+  options: CachedOptions<"only">,
+): Op<number | null>;
+/** Reads, and says whether the page cache had the data. */
+export function readvFixed(
+  fd: Fd,
+  buffers: readonly View[],
+  bufIndex: number,
+  options: CachedOptions<"report">,
+): Op<CachedRead>;
+export function readvFixed(
+  fd: Fd,
+  buffers: readonly View[],
+  bufIndex: number,
+  options: ReadOptions = {},
+): Op<number> | Op<number | null> | Op<CachedRead> {
+  return readMany(READV_FIXED, fd, buffers, options, bufIndex);
 }
 
 /**
@@ -296,6 +339,26 @@ export function writeIovecs(
       addressOf(buffer),
       buffer.byteLength,
     )
+  );
+}
+
+type ReadOptions = ReadWriteOptions & { cached?: Cached | undefined };
+
+function readMany(
+  kind: Kind,
+  fd: Fd,
+  buffers: readonly View[],
+  options: ReadOptions,
+  bufIndex: number,
+): Op<number> | Op<number | null> | Op<CachedRead> {
+  const { cached } = options;
+  if (cached === undefined) {
+    return moveMany(kind, fd, buffers, options, bufIndex);
+  }
+  return cachedRead(
+    kind,
+    { ...options, cached },
+    (flags) => moveMany(kind, fd, buffers, { ...options, flags }, bufIndex),
   );
 }
 

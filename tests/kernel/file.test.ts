@@ -5,6 +5,7 @@ import {
   IORING_FSYNC_DATASYNC,
   IOSQE_ASYNC,
   IOSQE_IO_LINK,
+  isSystemError,
   MADV_DONTNEED,
   MADV_WILLNEED,
   Memory,
@@ -36,6 +37,7 @@ import {
   Pipe,
   TemporaryDirectory,
 } from "../support/files.ts";
+import { canReserve } from "../support/memory.ts";
 import { runAll } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
 
@@ -173,7 +175,10 @@ eachRing("madvise: refused", { needs: ["madvise"] }, (ring) => {
   failure("EINVAL", () => run(ring, madvise(memory.bytes, 9999)));
 });
 
-eachRing("madvise: 4 GiB and more", { needs: ["madvise", "bind"] }, (ring) => {
+eachRing("madvise: 4 GiB and more", {
+  needs: ["madvise", "bind"],
+  when: canReserve(2 ** 32 + 4096),
+}, (ring) => {
   // Reserved, not touched: no memory is spent.
   using memory = new Memory(2 ** 32 + 4096);
   const bytes = memory.bytes;
@@ -204,8 +209,16 @@ eachRing("ftruncate: refused", { needs: ["ftruncate"] }, (ring) => {
   using folder = open(ring, directory.path, O_RDONLY);
   failure("EINVAL", () => run(ring, ftruncate(folder.fd, 1)));
   using file = open(ring, directory.join("f"), O_RDWR);
-  const most = 2n ** 63n - 1n;
-  failure("EFBIG", () => run(ring, ftruncate(file.fd, most)));
+  // File systems disagree on what is too long for a file.
+  const long = 2n ** 62n;
+  let code = "";
+  try {
+    run(ring, ftruncate(file.fd, long));
+  } catch (error) {
+    code = isSystemError(error) ? error.code : String(error);
+  }
+  const taken = Deno.statSync(directory.join("f")).size === Number(long);
+  assertEquals(code, taken ? "" : "EFBIG");
 });
 
 eachRing("registered files: synced, allocated, advised, cut", {

@@ -127,8 +127,11 @@ eachRing("buffers: tags come back as completions", { when: tagged }, (ring) => {
   ring.buffers.update(0, [bytes], { tags: [7] });
   assertEquals(takeNow(ring), [], "what had no tag goes silently");
   ring.buffers.unregister();
-  const left = take(ring, 2).map(({ userData }) => userData);
-  assertEquals(left.sort(), [7n, wide].sort());
+  // Before 6.13 unregistering is silent.
+  const left = linux("6.13")
+    ? take(ring, 2).map(({ userData }) => userData)
+    : takeNow(ring);
+  assertEquals(left.sort(), linux("6.13") ? [7n, wide].sort() : []);
 });
 
 eachRing("buffers: a tag waits for the ops on its buffer", {

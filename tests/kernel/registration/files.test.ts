@@ -194,7 +194,9 @@ eachRing("files: tags come back as completions", { when: tagged }, (ring) => {
   assertEquals(take(ring, 1)[0]?.userData, 666n);
   assertEquals(takeNow(ring), []);
   ring.files.unregister();
-  assertEquals(take(ring, 1)[0]?.userData, 3n);
+  // Before 6.13 unregistering is silent.
+  if (linux("6.13")) assertEquals(take(ring, 1)[0]?.userData, 3n);
+  else assertEquals(takeNow(ring), []);
 });
 
 eachRing("files: the kernel picks slots within a range", {

@@ -1,6 +1,11 @@
 /** Messages from a thread without a ring: `sendMessage`. */
 
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   IORING_REGISTER_SEND_MSG_RING,
   IORING_SETUP_R_DISABLED,
@@ -78,8 +83,10 @@ Deno.test({
   ignore: when,
   fn() {
     using ring = new Ring(2);
-    const error = failure("EBADF", () => sendMessage(ring));
-    assertStringIncludes(error.message, "older than Linux 6.13");
+    // EINVAL: the opcode is unknown. EBADF: so is the place where it is looked for.
+    const error = assertThrows(() => sendMessage(ring), Error);
+    assertMatch(error.message, /EBADF|EINVAL/);
+    assertMatch(error.message, /older than Linux 6\.13|needs Linux 6\.13/);
   },
 });
 

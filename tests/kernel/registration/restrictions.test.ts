@@ -72,7 +72,8 @@ eachRing("restrictions: register opcodes that are not named are refused", {
   assertStringIncludes(refused.message, "restrictions do not allow it");
   failure("EACCES", () => ring.files.unregister());
   failure("EACCES", () => ring.probe());
-  assertEquals(nop(ring), EACCES);
+  // Since 7.0 ops are restricted only if restrictions name some, or flags.
+  assertEquals(nop(ring), linux("7.0") ? 0 : EACCES);
 });
 
 eachRing(

@@ -1,0 +1,200 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import {
+  Memory,
+  O_RDONLY,
+  POSIX_FADV_RANDOM,
+  RWF_NOWAIT,
+} from "../../ffi/mod.ts";
+import { fadvise, nop, read, readFixed, readv, run } from "../../ops/mod.ts";
+import { Uring } from "../../proactor/mod.ts";
+import { Ring } from "../../ring/mod.ts";
+import { drop, onDisk } from "../support/disk.ts";
+import { eachRing } from "../support/rings.ts";
+import {
+  type Descriptor,
+  failure,
+  open,
+  pattern,
+  Pipe,
+  TemporaryDirectory,
+} from "../support/files.ts";
+
+const BLOCK = 4096;
+const BLOCKS = 64;
+
+/** A file on a disk, of which only what is asked for gets into the page cache. */
+function diskFile(ring: Ring, directory: TemporaryDirectory): Descriptor {
+  const path = directory.file("data", pattern(BLOCK * BLOCKS));
+  const file = open(ring, path, O_RDONLY);
+  run(ring, fadvise(file.fd, 0, 0, POSIX_FADV_RANDOM));
+  return file;
+}
+
+const when = onDisk();
+
+eachRing(
+  "cached: only, a miss is null and the second time no miss",
+  { when },
+  (ring) => {
+    using directory = new TemporaryDirectory();
+    using file = diskFile(ring, directory);
+    drop(ring, file.fd);
+    const bytes = new Uint8Array(BLOCK);
+    const only = read(file.fd, bytes, { offset: 0, cached: "only" });
+    // The kernel may start reading at the first try, and have it in a moment.
+    const first = run(
+      ring,
+      read(file.fd, bytes, { offset: 10 * BLOCK, cached: "only" }),
+    );
+    assertEquals(first, null);
+    run(ring, read(file.fd, bytes, { offset: 0 }));
+    assertEquals(run(ring, only), BLOCK);
+    assertEquals(bytes, pattern(BLOCK * BLOCKS).slice(0, BLOCK));
+  },
+);
+
+eachRing("cached: report, a miss is read all the same", { when }, (ring) => {
+  using directory = new TemporaryDirectory();
+  using file = diskFile(ring, directory);
+  drop(ring, file.fd);
+  const bytes = new Uint8Array(BLOCK);
+  const report = read(file.fd, bytes, { offset: 20 * BLOCK, cached: "report" });
+  assertEquals(run(ring, report), { bytes: BLOCK, hit: false });
+  assertEquals(bytes, pattern(BLOCK * BLOCKS).slice(20 * BLOCK, 21 * BLOCK));
+  assertEquals(run(ring, report), { bytes: BLOCK, hit: true });
+  const end = read(file.fd, bytes, {
+    offset: BLOCK * BLOCKS,
+    cached: "report",
+  });
+  assertEquals(run(ring, end), { bytes: 0, hit: true });
+});
+
+eachRing(
+  "cached: registered buffers, and several buffers",
+  { when },
+  (ring) => {
+    using directory = new TemporaryDirectory();
+    using file = diskFile(ring, directory);
+    using memory = new Memory(BLOCK);
+    drop(ring, file.fd);
+    ring.buffers.register([memory.bytes]);
+    const options = { offset: 5 * BLOCK, cached: "report" } as const;
+    const fixed = readFixed(file.fd, memory.bytes, 0, options);
+    assertEquals(run(ring, fixed), { bytes: BLOCK, hit: false });
+    assertEquals(run(ring, fixed), { bytes: BLOCK, hit: true });
+    const parts = [new Uint8Array(BLOCK / 2), new Uint8Array(BLOCK / 2)];
+    const vectored = readv(file.fd, parts, {
+      offset: 40 * BLOCK,
+      cached: "report",
+    });
+    assertEquals(run(ring, vectored), { bytes: BLOCK, hit: false });
+    assertEquals(run(ring, vectored), { bytes: BLOCK, hit: true });
+    const only = readv(file.fd, parts, { offset: 50 * BLOCK, cached: "only" });
+    assertEquals(run(ring, only), null);
+  },
+);
+
+eachRing("cached: of a pipe, only what is there already", {}, (ring) => {
+  using pipe = new Pipe();
+  const bytes = new Uint8Array(8);
+  assertEquals(run(ring, read(pipe.reader, bytes, { cached: "only" })), null);
+});
+
+Deno.test({
+  name: "cached: a Uring sends a miss again, with the options that it had",
+  ignore: !when,
+  async fn() {
+    await using uring = new Uring();
+    using ring = new Ring(4);
+    using directory = new TemporaryDirectory();
+    using file = diskFile(ring, directory);
+    drop(ring, file.fd);
+    const bytes = new Uint8Array(BLOCK);
+    const at = (block: number) =>
+      read(file.fd, bytes, { offset: block * BLOCK, cached: "report" });
+    const before = uring.stats.submitted;
+    assertEquals(await uring.submit(at(1)), { bytes: BLOCK, hit: false });
+    assertEquals(uring.stats.submitted - before, 2);
+    const limit = { timeout: 5000, signal: new AbortController().signal };
+    assertEquals(await uring.submit(at(9), limit), {
+      bytes: BLOCK,
+      hit: false,
+    });
+    assertEquals(await uring.submit(at(9), limit), { bytes: BLOCK, hit: true });
+    // More than the queues hold, many of them misses.
+    const blocks = Array.from({ length: BLOCKS }, (_, block) => block);
+    drop(ring, file.fd);
+    const results = await Promise.all(
+      blocks.map((block) =>
+        uring.submit(
+          read(file.fd, new Uint8Array(BLOCK), {
+            offset: block * BLOCK,
+            cached: "report",
+          }),
+        )
+      ),
+    );
+    assertEquals(results.every((result) => result.bytes === BLOCK), true);
+    assert(results.filter(({ hit }) => !hit).length > BLOCKS / 2);
+  },
+});
+
+Deno.test("cached: a signal and a timeout reach the read that is sent again", async () => {
+  await using uring = new Uring();
+  using pipe = new Pipe();
+  const op = read(pipe.reader, new Uint8Array(8), { cached: "report" });
+  const error = await assertRejects(() => uring.submit(op, { timeout: 20 }));
+  assertInstanceOf(error, Error);
+  assertStringIncludes(error.message, "20 ms");
+  const controller = new AbortController();
+  const aborted = uring.submit(op, { signal: controller.signal });
+  setTimeout(() => controller.abort(new Error("enough")), 20);
+  await assertRejects(() => aborted, Error, "enough");
+  assertEquals(uring.stats.inFlight, 0);
+});
+
+Deno.test("cached: closing a Uring ends what was sent again", async () => {
+  const uring = new Uring();
+  using pipe = new Pipe();
+  const op = read(pipe.reader, new Uint8Array(8), { cached: "report" });
+  const outcome = assertRejects(() => uring.submit(op), Error, "closed");
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  await uring.close();
+  await outcome;
+});
+
+Deno.test("cached: no part of a chain may be sent twice", async () => {
+  await using uring = new Uring();
+  const op = read(0, new Uint8Array(8), { cached: "report" });
+  await assertRejects(() => uring.chain(op, nop()), TypeError, "sent again");
+});
+
+Deno.test("cached: wrong options are refused", () => {
+  const bytes = new Uint8Array(8);
+  const wrong = { cached: "maybe" } as unknown as { cached: "only" };
+  assertThrows(() => read(0, bytes, wrong), TypeError, '"only" or "report"');
+  assertThrows(
+    () => read(0, bytes, { cached: "only", flags: RWF_NOWAIT }),
+    RangeError,
+    "RWF_NOWAIT",
+  );
+  const flags = "x" as unknown as number;
+  assertThrows(() => read(0, bytes, { cached: "only", flags }), TypeError);
+});
+
+eachRing("cached: an error that is no miss stays one", {}, (ring) => {
+  const bytes = new Uint8Array(8);
+  for (const cached of ["only", "report"] as const) {
+    const op = cached === "only"
+      ? read(9999, bytes, { cached })
+      : read(9999, bytes, { cached });
+    failure("EBADF", () => run<unknown>(ring, op));
+  }
+});
