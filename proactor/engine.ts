@@ -6,6 +6,7 @@
  */
 
 import {
+  IORING_FEAT_LINKED_FILE,
   IORING_SETUP_SQPOLL,
   IORING_SQ_CQ_OVERFLOW,
   IORING_SQ_TASKRUN,
@@ -27,7 +28,13 @@ import {
 } from "./errors.ts";
 import { returnBuffer } from "./groups.ts";
 import type { Settings } from "./options.ts";
-import { type Extra, type Settle, type Slot, SlotTable } from "./slots.ts";
+import {
+  type Extra,
+  ignore,
+  type Settle,
+  type Slot,
+  SlotTable,
+} from "./slots.ts";
 import { after } from "./timer.ts";
 import { makeWake, type Wake } from "./wake.ts";
 
@@ -106,6 +113,8 @@ export class Engine {
   };
   /** Whether new ops are taken: not once it closes, or its ring cannot be entered. */
   accepting = true;
+  /** Runs the op that takes the place of another, with what that was submitted with. */
+  resubmit: (op: Op<unknown>, extra: Extra | null) => unknown = ignore;
   /** Takes messages of other rings. */
   onMessage: ((value: number, data: number) => void) | undefined;
   #idlers: (() => void)[] = [];
@@ -148,6 +157,9 @@ export class Engine {
     this.ring = settings.ring;
     this.limit = settings.ring.cq.entries;
     this.polled = (settings.ring.flags & IORING_SETUP_SQPOLL) !== 0;
+    // Before Linux 5.18 registering an eventfd waits for everything that is in flight.
+    const early = (settings.ring.features & IORING_FEAT_LINKED_FILE) === 0;
+    if (early && settings.sleep) this.#wake = this.#makeWake();
   }
 
   /** Entries in the kernel, or on their way to it. */
@@ -488,7 +500,7 @@ export class Engine {
     this.counters.completed++;
     const { op, held, resolve, reject } = slot as Slot & { op: Op<unknown> };
     this.#slots.give(slot);
-    settleOp(this.ring, op, cqe, held, resolve, reject);
+    settleOp(this, op, cqe, held, resolve, reject, null);
   }
 
   #completeOther(cqe: Cqe): void {
@@ -542,7 +554,7 @@ export class Engine {
       returnBuffer(this.ring, op, completion);
       this.#settleCancelled(op, extra, completion.res, resolve, reject);
     } else {
-      settleOp(this.ring, op, completion, held, resolve, reject);
+      settleOp(this, op, completion, held, resolve, reject, extra);
     }
   }
 
@@ -781,18 +793,21 @@ function cancelNow(ring: Ring, tag: number): boolean {
 
 /** Settles the promise of an op by its completion. */
 function settleOp(
-  ring: Ring,
+  engine: Engine,
   op: Op<unknown>,
   completion: Completion,
   held: Held,
   resolve: Settle,
   reject: Settle,
+  extra: Extra | null,
 ): void {
   if (op.failed(completion)) {
     const { res } = completion;
     release(held);
-    returnBuffer(ring, op, completion);
-    resolve(failWith(() => completionError(op, res)));
+    returnBuffer(engine.ring, op, completion);
+    const again = op.retry(completion);
+    if (again !== undefined) resolve(engine.resubmit(again, extra));
+    else resolve(failWith(() => completionError(op, res)));
     return;
   }
   let value: unknown;

@@ -19,9 +19,18 @@ import { checkInteger, show } from "../ffi/check.ts";
 import { isSystemError } from "../ffi/errors.ts";
 import type { RingOptions } from "../ring/options.ts";
 import { Ring } from "../ring/ring.ts";
+import { deferredWorkRings } from "./deferred.ts";
 import { checkWake, type Wake, type WakeChoice } from "./wake.ts";
 
-/** Options of a {@linkcode Uring}: those of its ring, and how it waits. */
+/**
+ * Options of a {@linkcode Uring}: those of its ring, and how it waits.
+ *
+ * The ring's modes change what a `Uring` does:
+ * - `sqpoll`: while the thread is awake, submitting and reaping make no system call;
+ * - `iopoll`: it never sleeps while anything is in flight, since no device rings; only reads and
+ *   writes with O_DIRECT run on it: open the files elsewhere;
+ * - `workers`: every op goes to the kernel's workers, and the event loop goes on at once.
+ */
 export interface UringOptions extends RingOptions {
   /**
    * How many completions the queue holds, and thereby how many ops are in flight at most; the
@@ -122,9 +131,14 @@ function makeRing(options: RingOptions): Ring {
     const shown = deferred ? IORING_SETUP_TASKRUN_FLAG : 0;
     return new Ring({ ...sized, flags: (options.flags | shown) >>> 0 });
   }
-  for (const flags of RUNNING) {
+  // The kernel's thread runs the work of a polled ring.
+  const ways = options.sqpoll === true ? [0] : RUNNING;
+  for (const flags of ways) {
     try {
-      return new Ring({ ...sized, flags });
+      const ring = new Ring({ ...sized, flags });
+      const deferred = (flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
+      if (!deferred || deferredWorkRings(ring.features)) return ring;
+      ring.close();
     } catch (error) {
       const unknown = isSystemError(error) && error.code === "EINVAL";
       if (!unknown || flags === 0) throw error;

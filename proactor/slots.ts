@@ -5,6 +5,7 @@
  */
 
 import type { Completion, Held, Op } from "../ops/op.ts";
+import type { SubmitOptions } from "./options.ts";
 
 /** How many bits of a tag are the slot's index; the others are its generation. */
 const INDEX_BITS = 18;
@@ -25,6 +26,8 @@ export interface Extra {
   over: (() => void) | undefined;
   /** More flags of the entry, beside what the op itself sets. */
   flags: number;
+  /** What the op was submitted with, for the one that may take its place. */
+  options?: SubmitOptions;
 }
 
 /** Nothing of all that, to begin with. */

@@ -64,6 +64,8 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   #slot: Slot | null = null;
   #tag = 0;
   #armed = false;
+  /** Whether the kernel has had it before. */
+  #launched = false;
   #cancelled = false;
   #ended = false;
   #failure: Failure | undefined;
@@ -172,7 +174,10 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       this.#fail({ error });
     };
     this.#slot = this.#engine.launch(this.#op, 0, ignore, refuse, extra);
-    if (this.#slot !== null) this.#tag = this.#slot.tag;
+    if (this.#slot === null) return;
+    this.#tag = this.#slot.tag;
+    if (this.#launched) this.#engine.counters.rearms++;
+    this.#launched = true;
   }
 
   #take(completion: Completion, held: Held, last: boolean): void {
@@ -228,7 +233,6 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   }
 
   #rearm(): void {
-    this.#engine.counters.rearms++;
     if (this.#results.length < this.#limit) this.#arm();
   }
 
@@ -242,7 +246,6 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       this.#fail({ make: () => completionError(this.#op, -ENOBUFS) });
       return;
     }
-    this.#engine.counters.rearms++;
     const again = (): boolean => {
       this.#stopWaiting?.();
       this.#stopWaiting = undefined;

@@ -123,6 +123,10 @@ export class Uring implements AsyncDisposable {
     const settings = settle(options);
     this.ring = settings.ring;
     this.engine = new Engine(settings);
+    this.engine.resubmit = (op, extra) =>
+      this.#closing === undefined
+        ? this.submit(op, extra?.options)
+        : failWith(() => closedError(op));
   }
 
   /**
@@ -272,6 +276,12 @@ export class Uring implements AsyncDisposable {
     for (const op of ops) {
       const refused = this.#refusal(op, false);
       if (refused !== undefined) throw refused;
+      if (op.retries) {
+        throw new TypeError(
+          `Uring.link: ${op.name} may be sent again by itself ({ cached: "report" }), which a ` +
+            'chain does not wait for. { cached: "only" } breaks the chain at a miss.',
+        );
+      }
     }
     checkLink(options);
     if (ops.length === 0) return [] as unknown as Results<T>;
@@ -472,6 +482,7 @@ class Submission implements Batch {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#extra.flags = options.flags ?? 0;
+    this.#extra.options = options;
     this.#extra.over = () => {
       options.signal?.removeEventListener("abort", this.#onAbort);
       this.#stopTimer?.();
@@ -506,7 +517,8 @@ class Submission implements Batch {
     extra.timeout = { milliseconds, expired };
     this.#engine.launch(linkTimeout(milliseconds), 0, resolve, reject, null);
     const slot = this.#slot;
-    if (slot === null || !beginsInWorker(this.#op.opcode, extra.flags)) return;
+    const flags = extra.flags | this.#engine.ring.sq.entryFlags;
+    if (slot === null || !beginsInWorker(this.#op.opcode, flags)) return;
     this.#stopTimer = after(milliseconds, () => {
       if (slot.extra !== extra) return;
       extra.timeout = { milliseconds, expired: Promise.resolve(true) };

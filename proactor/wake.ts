@@ -11,6 +11,9 @@ import { ringWake } from "./wake_ring.ts";
 /**
  * A doorbell: once armed, the kernel calls back when there is something to reap. No thread waits
  * for it.
+ *
+ * The bell of a forgotten `Uring` is taken down by a finalizer, and held until then. If it holds the
+ * ring, other than by a WeakRef, that is not closed before the collection after.
  */
 export interface Wake {
   /** How it works: `"handle"` or `"ring"`. */

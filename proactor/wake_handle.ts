@@ -6,6 +6,7 @@
 
 import { closeDescriptor, eventfd } from "../ffi/descriptors.ts";
 import type { Ring } from "../ring/ring.ts";
+import { BellSwitch } from "./bell_switch.ts";
 import type { Wake } from "./wake.ts";
 
 /** What this uses of Node's `Pipe` handle. It is no documented API, hence looked for, not relied on. */
@@ -60,36 +61,36 @@ export function handleWake(ring: Ring, onRing: () => void): Wake | undefined {
     closeDescriptor(fd);
     return undefined;
   }
+  // The handle owns the eventfd now.
+  using parts = new DisposableStack();
+  parts.defer(() => handle.close());
   // 8 bytes would do; a buffer of its own keeps the handle from allocating 64 KiB each time.
   handle.useUserBuffer(new Uint8Array(16));
   handle.onread = () => onRing();
   handle.unref();
-  if (handle.readStart() !== 0) {
-    handle.close();
-    return undefined;
-  }
-  ring.cq.eventfdEnabled = false;
-  ring.eventfd.register(fd);
-  return new HandleWake(ring, handle);
+  if (handle.readStart() !== 0) return undefined;
+  const wake = new HandleWake(new BellSwitch(ring, fd), handle);
+  parts.move();
+  return wake;
 }
 
 class HandleWake implements Wake {
   readonly kind = "handle";
-  readonly #ring: Ring;
+  readonly #switch: BellSwitch;
   readonly #handle: PipeHandle;
   #alive = false;
 
-  constructor(ring: Ring, handle: PipeHandle) {
-    this.#ring = ring;
+  constructor(bellSwitch: BellSwitch, handle: PipeHandle) {
+    this.#switch = bellSwitch;
     this.#handle = handle;
   }
 
   arm(): void {
-    this.#ring.cq.eventfdEnabled = true;
+    this.#switch.turn(true);
   }
 
   disarm(): void {
-    this.#ring.cq.eventfdEnabled = false;
+    this.#switch.turn(false);
   }
 
   keepAlive(yes: boolean): void {

@@ -11,6 +11,7 @@ import { closeDescriptor, eventfd, pipePair } from "../ffi/descriptors.ts";
 import { Memory } from "../ffi/memory.ts";
 import { prepRead, prepWrite } from "../ops/rw.ts";
 import { Ring } from "../ring/ring.ts";
+import { BellSwitch } from "./bell_switch.ts";
 import type { Wake } from "./wake.ts";
 
 /** What this uses of node:net's Socket. */
@@ -57,14 +58,13 @@ export function ringWake(ring: Ring, onRing: () => void): Wake {
       backend: ring.backend === "liburing" ? "liburing" : "syscall",
     }),
   );
-  ring.cq.eventfdEnabled = false;
-  ring.eventfd.register(bell);
-  return new RingWake(ring, socket, bell, writeEnd, second, parts.move());
+  const bellSwitch = new BellSwitch(ring, bell);
+  return new RingWake(bellSwitch, socket, bell, writeEnd, second, parts.move());
 }
 
 class RingWake implements Wake {
   readonly kind = "ring";
-  readonly #ring: Ring;
+  readonly #switch: BellSwitch;
   readonly #socket: Socket;
   readonly #bell: number;
   readonly #writeEnd: number;
@@ -76,14 +76,14 @@ class RingWake implements Wake {
   #alive = false;
 
   constructor(
-    ring: Ring,
+    bellSwitch: BellSwitch,
     socket: Socket,
     bell: number,
     writeEnd: number,
     second: Ring,
     parts: DisposableStack,
   ) {
-    this.#ring = ring;
+    this.#switch = bellSwitch;
     this.#socket = socket;
     this.#bell = bell;
     this.#writeEnd = writeEnd;
@@ -96,7 +96,7 @@ class RingWake implements Wake {
       if (cqe.tag === WRITE) this.#waiting = false;
     });
     if (!this.#waiting) this.#await();
-    this.#ring.cq.eventfdEnabled = true;
+    this.#switch.turn(true);
   }
 
   /** Read the eventfd; then, whatever the read gave, write the byte. */
@@ -116,7 +116,7 @@ class RingWake implements Wake {
   }
 
   disarm(): void {
-    this.#ring.cq.eventfdEnabled = false;
+    this.#switch.turn(false);
   }
 
   keepAlive(yes: boolean): void {

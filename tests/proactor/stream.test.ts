@@ -40,15 +40,7 @@ import {
   sendNow,
   writeNow,
 } from "../support/sockets.ts";
-import {
-  bytes,
-  eachKind,
-  idle,
-  sleep,
-  stateOf,
-  turn,
-  until,
-} from "./support.ts";
+import { bytes, eachKind, idle, sleep, stateOf, turn } from "./support.ts";
 
 const acceptsMany = kernelSince(5, 19);
 const pollsMany = kernelSince(5, 13);
@@ -90,26 +82,16 @@ function connect(fds: Fds, listener: number, count: number): number[] {
   );
 }
 
-/** How many bytes of one are there; -1 if it has to be waited for. */
-function countReadable(fd: number): number {
-  try {
-    return readNow(fd, 1).length;
-  } catch (error) {
-    if (error instanceof Error && error.message.includes("own read")) return -1;
-    throw error;
-  }
-}
-
-/**
- * Waits until the other ends of connections are closed. With SQPOLL a thread of the kernel closes
- * them, and is not done with it when the op is.
- */
+/** Waits until the other ends of connections are closed, or gone with their listener. */
 async function areClosed(fds: number[]): Promise<void> {
-  const F_SETFL = 4;
-  const O_NONBLOCK = 0o4000;
+  await using uring = new Uring();
   for (const fd of fds) {
-    libc().fcntl(fd, F_SETFL, O_NONBLOCK);
-    await until(() => countReadable(fd) === 0, `the end of connection ${fd}`);
+    try {
+      const reading = read(fd, new Uint8Array(1));
+      assertEquals(await uring.submit(reading, { timeout: 10_000 }), 0);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+    }
   }
 }
 
@@ -278,13 +260,13 @@ eachKind("what comes between next() calls waits for them", {
   const [left, right] = fds.pair();
   const stream = uring.stream(recvMultishot(left, { bufferGroup: 3 }));
   sendNow(right, "0");
-  const got = [buffers.text((await stream.next()).value)];
+  let got = buffers.text((await stream.next()).value);
   for (let index = 1; index < 6; index++) {
     sendNow(right, `${index}`);
     await sleep(2);
   }
-  while (got.length < 6) got.push(buffers.text((await stream.next()).value));
-  assertEquals(got, ["0", "1", "2", "3", "4", "5"]);
+  while (got.length < 6) got += buffers.text((await stream.next()).value);
+  assertEquals(got, "012345");
   await stream.return?.();
 });
 
@@ -359,6 +341,8 @@ eachKind(
 );
 
 eachKind("what was there before the failure comes before it", {
+  // With SQPOLL nobody can tell when the kernel's thread has received it.
+  only: ["best", "cooperative", "plain", "syscall"],
   when: receivesMany,
 }, async (uring) => {
   using fds = new Fds();
@@ -368,9 +352,9 @@ eachKind("what was there before the failure comes before it", {
   sendNow(right, "first");
   assertEquals(buffers.text((await stream.next()).value), "first");
   sendNow(right, "second");
-  await sleep(3);
+  await sleep(20);
   await uring.submit(cancelFd(left));
-  await sleep(3);
+  await sleep(20);
   assertEquals(buffers.text((await stream.next()).value), "second");
   await assertRejects(() => stream.next(), Error, "ECANCELED");
 });
@@ -496,10 +480,11 @@ eachKind("at its limit it pauses, and goes on when what came is taken", {
   await sleep(10);
   // Nothing came in the meantime.
   assertEquals(uring.stats.inFlight, 0);
-  for (let index = 0; index < 10; index++) {
+  // How many came before the pause is the kernel's affair.
+  while (uring.stats.submitted < 2) {
     assertEquals((await stream.next()).done, false);
   }
-  assertGreaterOrEqual(uring.stats.submitted, 2);
+  assertGreaterOrEqual(uring.stats.rearms, 1);
   await stream.return?.();
   await idle(uring);
 });
@@ -533,9 +518,10 @@ eachKind("return() closes accepted sockets that nobody took", {
   const clients = connect(fds, listener, 4);
   const stream = uring.stream(acceptMultishot(listener));
   const { value } = await stream.next();
-  await sleep(3);
+  await sleep(20);
   await stream.return?.();
   closeAll([value as number]);
+  fds.close(listener);
   await areClosed(clients);
 });
 
@@ -549,13 +535,14 @@ eachKind("a signal ends it with its reason, and closes what nobody took", {
   const { signal } = controller;
   const stream = uring.stream(acceptMultishot(listener), { signal });
   const { value } = await stream.next();
-  await sleep(3);
+  await sleep(20);
   const reason = new Error("shutting down");
   controller.abort(reason);
   await idle(uring);
   assertStrictEquals(await assertRejects(() => stream.next()), reason);
   assertEquals(await stream.next(), { done: true, value: undefined });
   closeAll([value as number]);
+  fds.close(listener);
   await areClosed(clients);
 });
 
@@ -563,8 +550,8 @@ eachKind("what is accepted while it is being cancelled is closed", {
   when: acceptsMany,
 }, async (uring) => {
   using fds = new Fds();
-  const listener = fds.listener();
   for (let round = 0; round < 20; round++) {
+    const listener = fds.listener();
     const controller = new AbortController();
     const { signal } = controller;
     const stream = uring.stream(acceptMultishot(listener), { signal });
@@ -580,18 +567,8 @@ eachKind("what is accepted while it is being cancelled is closed", {
     }
     await idle(uring);
     if (taken !== undefined) closeAll([taken]);
-    // Either accepted and closed, or still in the backlog, out of which it is taken here.
-    const leftover = uring.stream(pollMultishot(listener, POLLIN));
-    const backlog = await Promise.race([
-      leftover.next().then(() => true),
-      turn().then(turn).then(() => false),
-    ]);
-    await leftover.return?.();
-    if (backlog) {
-      const rest = uring.stream(acceptMultishot(listener));
-      closeAll([(await rest.next()).value as number]);
-      await rest.return?.();
-    }
+    // Either it was accepted and closed, or it is still in the backlog.
+    fds.close(listener);
     await areClosed([client as number]);
   }
 });
@@ -664,7 +641,7 @@ eachKind(
     const clients = connect(fds, listener, 3);
     const accepting = uring.stream(acceptMultishot(listener));
     const { value } = await accepting.next();
-    await sleep(3);
+    await sleep(20);
     const polls = Array.from(
       { length: 5 },
       () => uring.stream(pollMultishot(reader, POLLIN)),
@@ -717,7 +694,7 @@ eachKind(
     const listener = fds.listener();
     const clients = connect(fds, listener, 3);
     for await (const fd of uring.stream(acceptMultishot(listener))) {
-      await sleep(3);
+      await sleep(20);
       await uring.close();
       closeAll([fd]);
       break;
@@ -735,9 +712,9 @@ eachKind(
     const clients = connect(fds, listener, 3);
     const stream = uring.stream(acceptMultishot(listener));
     closeAll([(await stream.next()).value as number]);
-    await sleep(3);
+    await sleep(20);
     await uring.submit(cancelFd(listener));
-    await sleep(3);
+    await sleep(20);
     await uring.close();
     await stream.return?.();
     await areClosed(clients);

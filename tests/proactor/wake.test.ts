@@ -11,7 +11,12 @@ import {
   assertThrows,
 } from "@std/assert";
 import process from "node:process";
-import { IOSQE_ASYNC, isSystemError } from "../../ffi/mod.ts";
+import {
+  closeDescriptor,
+  eventfd,
+  IOSQE_ASYNC,
+  isSystemError,
+} from "../../ffi/mod.ts";
 import {
   nop,
   opcodes,
@@ -28,6 +33,12 @@ import { Fds, kernelSince, openFiles, writeNow } from "../support/sockets.ts";
 import { bytes, kinds, sleep, turn, until, type UringKind } from "./support.ts";
 
 const bells = ["handle", "ring"] as const;
+
+// What the runtime opens once, and keeps, it opens now.
+for (const wake of kinds.some(({ supported }) => supported) ? bells : []) {
+  await using uring = new Uring({ spin: 0, wake });
+  await uring.submit(timeout(1));
+}
 
 /** Registers a test for each kind of ring and each doorbell; fails it if files stay open. */
 function eachBell(
@@ -49,7 +60,8 @@ function eachBell(
           const make = (options = {}) =>
             new Uring({ ...kind.options, spin: 0, wake: bell, ...options });
           await body(make, kind, bell);
-          await until(() => openFiles() === before, "the doorbell's files");
+          // The runtime may have closed some of its own.
+          await until(() => openFiles() <= before, "the doorbell's files");
         },
       });
     }
@@ -390,3 +402,17 @@ Deno.test({
     assertEquals(uring.stats.sleeps > 0, true);
   },
 });
+
+for (const wake of bells) {
+  Deno.test(`a bell that cannot be put up leaves nothing behind: ${wake}`, async () => {
+    await using uring = new Uring({ spin: 0, wake });
+    // A ring has one eventfd, and the program has taken it.
+    const taken = eventfd();
+    uring.ring.eventfd.register(taken);
+    const before = openFiles();
+    await uring.submit(timeout(20));
+    assertEquals(uring.stats.sleeps, 0);
+    await until(() => openFiles() <= before, "its files are closed");
+    closeDescriptor(taken);
+  });
+}

@@ -50,6 +50,8 @@ const ENDLESS = 100_000;
 export class VirtualLoop implements Disposable {
   /** Called when the loop would block: for a look at what should not be so. */
   onBlock: Task = () => {};
+  /** Called when a bell is about to be armed: what happens then it does not tell of. */
+  beforeArming: Task = () => {};
   readonly #random: Random;
   readonly #kernel: SimulatedKernel;
   readonly #timers = new Map<number, Timer>();
@@ -157,7 +159,7 @@ export class VirtualLoop implements Disposable {
 
   /** A bell of this loop for a ring. */
   wake(ring: Ring, onRing: Task): SimulatedWake {
-    const bell = new SimulatedWake(ring, onRing);
+    const bell = new SimulatedWake(ring, onRing, () => this.beforeArming());
     this.#bells.push(bell);
     this.#kernel.ringOf(ring.fd).bell = () => {
       this.#kernel.note(() => "rings");
@@ -322,6 +324,7 @@ export class SimulatedWake implements Wake {
   readonly kind = "handle";
   readonly #ring: Ring;
   readonly #onRing: Task;
+  readonly #beforeArming: Task;
   /** Whether it was rung, and the loop has yet to hear it. */
   pending = false;
   /** Whether it keeps the process alive. */
@@ -330,13 +333,15 @@ export class SimulatedWake implements Wake {
   closed = false;
 
   /** A bell that is not armed. */
-  constructor(ring: Ring, onRing: Task) {
+  constructor(ring: Ring, onRing: Task, beforeArming: Task) {
     this.#ring = ring;
     this.#onRing = onRing;
+    this.#beforeArming = beforeArming;
     ring.cq.eventfdEnabled = false;
   }
 
   arm(): void {
+    this.#beforeArming();
     this.#ring.cq.eventfdEnabled = true;
   }
 

@@ -57,6 +57,7 @@ export class Requests {
   readonly #timed = new Set<Request>();
   /** Heads of chains that wait for those before them. */
   readonly #drained: Request[] = [];
+  #undraining = false;
   /** The chain that is being put together. */
   #head: Request | null = null;
   #tail: Request | null = null;
@@ -129,13 +130,17 @@ export class Requests {
     return drain && oldest !== undefined && oldest.order < head.order;
   }
 
+  /** Not from within itself: of thousands that wait each one's end would lead to the next. */
   #undrain(): void {
+    if (this.#undraining) return;
+    this.#undraining = true;
     for (;;) {
       const [head] = this.#drained;
-      if (head === undefined || this.#drains(head)) return;
+      if (head === undefined || this.#drains(head)) break;
       this.#drained.shift();
       this.#port.work(() => this.#issue(head));
     }
+    this.#undraining = false;
   }
 
   // --- running

@@ -3,13 +3,13 @@
 import { assertEquals } from "@std/assert";
 import {
   IORING_OP_NOP128,
+  IORING_OP_SEND_ZC,
   IORING_SETUP_SQE_MIXED,
   IORING_SETUP_SQPOLL,
-  IOSQE_IO_DRAIN,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from "../../ffi/abi.ts";
-import { prepFsync, prepNop } from "../../ops/mod.ts";
+import { prepNop } from "../../ops/mod.ts";
 import { Ring } from "../../ring/mod.ts";
 import type { Sqe } from "../../ring/sqe.ts";
 import "../support/preload.ts";
@@ -17,7 +17,6 @@ import { SimulatedKernel } from "./kernel.ts";
 import { Random } from "./random.ts";
 import { runRingProgram } from "./ring_program.ts";
 import { eachSeed, recorded } from "./seeds.ts";
-import { tame } from "./whims.ts";
 
 eachSeed("Ring", 10_000, runRingProgram);
 
@@ -98,18 +97,22 @@ Deno.test("Ring: padding behind a wide entry sees what that is linked to", () =>
   }
 });
 
-Deno.test("Ring: closing waits for ops behind a chain without an end", () => {
-  using kernel = new SimulatedKernel({ whims: { ...tame, doze: 1 } });
-  const flags = IORING_SETUP_SQPOLL;
-  const ring = new Ring({ entries: 8, flags, backend: kernel });
-  filled(ring.sqe(), (sqe) => prepFsync(sqe, 1, 0));
-  filled(ring.sqe(), (sqe) => {
-    prepFsync(sqe, 2, 0);
-    sqe.flags = IOSQE_IO_DRAIN | IOSQE_IO_LINK;
-  });
-  ring.submit();
-  ring.close();
-  assertEquals(kernel.violations, []);
+Deno.test("Ring: closing waits for what is behind a chain without an end", () => {
+  // The last NOP of a ring, linked to a send, is done before the send's buffer is free.
+  const decide = () => ({ when: "now", res: 0, last: true } as const);
+  // When the kernel's thread looks is its own affair.
+  for (let seed = 1; seed <= 20; seed++) {
+    using kernel = new SimulatedKernel({ decide, random: new Random(seed) });
+    const flags = IORING_SETUP_SQPOLL;
+    const ring = new Ring({ entries: 8, flags, backend: kernel });
+    filled(ring.sqe(), (sqe) => {
+      sqe.opcode = IORING_OP_SEND_ZC;
+      sqe.flags = IOSQE_IO_LINK;
+    });
+    ring.submit();
+    ring.close();
+    assertEquals(kernel.violations, []);
+  }
 });
 
 Deno.test("Ring: the whole range of seeds is used", () => {

@@ -492,17 +492,20 @@ class UringProgram {
   #checkBlocked(): void {
     if (this.#ring.dead !== undefined || this.#uring.ring.closed) return;
     const { stats, ring } = this.#uring;
+    const { ready } = ring.sq;
+    // That was a look at shared memory, and the kernel may just have rung.
+    if (this.#bell?.pending) return;
     // What came for nobody may lie there until somebody waits for something.
     if (stats.inFlight > 0 && this.#ring.undelivered) {
       throw new Error("A wake-up was lost: completions wait to be taken.");
     }
-    if (this.#ring.thread === "none" && ring.sq.ready > 0) {
+    if (this.#ring.thread === "none" && ready > 0) {
       throw new Error("Submissions lie in the queue, and the loop sleeps.");
     }
     if (this.#ring.thread === "asleep" && this.#ring.queues.published > 0) {
       throw new Error("The thread sleeps, and was not told of submissions.");
     }
-    if (!this.#loop.timed && stats.queued === 0 && ring.sq.ready === 0) {
+    if (!this.#loop.timed && stats.queued === 0 && ready === 0) {
       for (const stream of this.#streams) this.#checkAsked(stream);
     }
     const holds = this.#bell?.alive === true && !this.#bell.closed;

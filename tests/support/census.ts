@@ -68,9 +68,13 @@ function kindOf(fd: string): string | undefined {
 
 /** Fails if there is more than there was before. */
 export function assertNoLeak(before: Census): void {
-  const { sockets, ...now } = census();
-  const { sockets: socketsBefore, ...then } = before;
-  assertEquals(now, then, "something leaked");
+  const now = census();
+  const more = Object.entries(now.descriptors).filter(([kind, count]) =>
+    count > (before.descriptors[kind] ?? 0)
+  );
+  assertEquals(more, [], "descriptors leaked");
+  assertLessOrEqual(now.ringMappings, before.ringMappings, "queues leaked");
+  assertLessOrEqual(now.blocks, before.blocks, "blocks leaked");
   // The runtime makes a pair of its own, once, when it likes.
-  assertLessOrEqual(sockets, socketsBefore + 2, "sockets leaked");
+  assertLessOrEqual(now.sockets, before.sockets + 2, "sockets leaked");
 }
