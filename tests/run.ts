@@ -1,9 +1,11 @@
 /**
  * Runs the tests and the documentation's examples: `deno task test [PART-OF-A-PATH | --FLAG]...`
  *
- * Arguments choose files by a part of their path; flags go to `deno test` (`--filter=NAME`). Each
- * test file has a process of its own, one after the other: a crash or a hang loses one file, and
- * real rings never share limits such as locked memory. The examples run once for each room.
+ * Arguments choose files by a part of their path; flags go to `deno test` (`--filter=NAME`), but
+ * for these: `--no-types` leaves out the check of types, `--within=SECONDS` begins with no more
+ * files after that time. Each test file has a process of its own, one after the other: a crash or
+ * a hang loses one file, and real rings never share limits such as locked memory. The examples
+ * run once for each room.
  *
  * The last line says how many tests passed, failed and were skipped; a step counts as a test.
  *
@@ -105,11 +107,16 @@ function printFailures(outcomes: Outcome[]): void {
   if (lines.length > 0) console.log(`\nfailed:\n${lines.join("\n")}`);
 }
 
-async function runAll(jobs: Job[]): Promise<Outcome[]> {
+async function runAll(jobs: Job[], deadline: number): Promise<Outcome[]> {
   const scratch = await Deno.makeTempDir({ prefix: "uring-tests-" });
   try {
     const outcomes: Outcome[] = [];
-    for (const job of jobs) outcomes.push(await run(job, scratch));
+    for (const job of jobs) {
+      if (performance.now() > deadline) break;
+      outcomes.push(await run(job, scratch));
+    }
+    const left = jobs.slice(outcomes.length).map(({ label }) => label);
+    if (left.length > 0) console.log(`\nno time for: ${left.join(", ")}`);
     return outcomes;
   } finally {
     await Deno.remove(scratch, { recursive: true });
@@ -118,14 +125,21 @@ async function runAll(jobs: Job[]): Promise<Outcome[]> {
 
 async function main(args: string[]): Promise<number> {
   Deno.chdir(ROOT);
-  const flags = args.filter((argument) => argument.startsWith("-"));
+  const options = args.filter((argument) => argument.startsWith("-"));
+  const own = /^--(no-types|within=\d+)$/;
+  const flags = options.filter((option) => !own.test(option));
+  const within = options.find((option) => option.startsWith("--within="));
+  const seconds = Number(within?.split("=")[1] ?? Infinity);
   const parts = args.filter((argument) => !argument.startsWith("-"))
     .map((part) => part.replace(/^\.\//, ""));
   const jobs = await jobsFor(
     (path) => parts.length === 0 || parts.some((part) => path.includes(part)),
     flags,
   );
-  const outcomes = await runAll(jobs);
+  const chosen = options.includes("--no-types")
+    ? jobs.filter(({ label }) => label !== "types")
+    : jobs;
+  const outcomes = await runAll(chosen, performance.now() + seconds * 1000);
   printSlowest(outcomes);
   printFailures(outcomes);
   const totals = total(outcomes);
