@@ -200,6 +200,7 @@ eachKind("cancelling a queued op never reaches the kernel", {
 });
 
 eachKind("one signal cancels thousands, queued and in flight", {
+  timed: true,
   entries: 64,
   cqEntries: 64,
 }, async (uring) => {
@@ -412,6 +413,7 @@ eachKind(
 );
 
 eachKind("an op that another op interrupts says EINTR", {
+  timed: true,
   when: kernelSince(6, 6),
 }, async (uring) => {
   using directory = new TemporaryDirectory();

@@ -12,6 +12,7 @@ import {
 } from "../../ops/mod.ts";
 import { Uring } from "../../proactor/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
+import { emulated } from "../support/machine.ts";
 import { kernelSince } from "../support/sockets.ts";
 import { eachKind, kinds, sleep, turn, type UringKind } from "./support.ts";
 
@@ -58,7 +59,7 @@ async function forAWhile(
 
 eachKind(
   "an interval keeps its ticks while cached reads are awaited",
-  { only },
+  { only, timed: true },
   async (uring, kind) => {
     using directory = new TemporaryDirectory();
     const path = directory.file("cached", "x".repeat(1 << 20));
@@ -77,7 +78,7 @@ eachKind(
 
 eachKind(
   "an interval keeps its ticks with 32 loops at once",
-  { only },
+  { only, timed: true },
   async (uring, kind) => {
     const loops = () =>
       Promise.all(Array.from(
@@ -92,6 +93,7 @@ eachKind(
   "an interval keeps its ticks while a thousand ops are queued all the time",
   {
     only,
+    timed: true,
     entries: 8,
     cqEntries: 16,
   },
@@ -104,6 +106,7 @@ eachKind(
 
 eachKind("an interval keeps its ticks while messages go round", {
   only,
+  timed: true,
   when: opcodes.msgRing.supported(),
 }, async (uring, kind) => {
   let messages = 0;
@@ -120,38 +123,43 @@ eachKind("an interval keeps its ticks while messages go round", {
   assertGreater(messages, 100);
 });
 
-eachKind("sockets of Deno have their turn", { only }, async (uring) => {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  let going = true;
-  const busy = (async () => {
-    while (going) await uring.submit(nop());
-  })();
-  const serving = (async () => {
-    using connection = await listener.accept();
-    const buffer = new Uint8Array(8);
-    for (let count; (count = await connection.read(buffer)) !== null;) {
-      await connection.write(buffer.subarray(0, count));
+eachKind(
+  "sockets of Deno have their turn",
+  { only, timed: true },
+  async (uring) => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    let going = true;
+    const busy = (async () => {
+      while (going) await uring.submit(nop());
+    })();
+    const serving = (async () => {
+      using connection = await listener.accept();
+      const buffer = new Uint8Array(8);
+      for (let count; (count = await connection.read(buffer)) !== null;) {
+        await connection.write(buffer.subarray(0, count));
+      }
+    })();
+    const started = performance.now();
+    {
+      using connection = await Deno.connect({ port });
+      const buffer = new Uint8Array(8);
+      for (let round = 0; round < 50; round++) {
+        await connection.write(Uint8Array.of(round));
+        assertEquals(await connection.read(buffer), 1);
+        assertEquals(buffer[0], round);
+      }
     }
-  })();
-  const started = performance.now();
-  {
-    using connection = await Deno.connect({ port });
-    const buffer = new Uint8Array(8);
-    for (let round = 0; round < 50; round++) {
-      await connection.write(Uint8Array.of(round));
-      assertEquals(await connection.read(buffer), 1);
-      assertEquals(buffer[0], round);
-    }
-  }
-  await serving;
-  going = false;
-  await busy;
-  assertLess(performance.now() - started, 5000);
-});
+    await serving;
+    going = false;
+    await busy;
+    assertLess(performance.now() - started, 5000);
+  },
+);
 
 eachKind("a stream without end leaves the others their turn", {
   only,
+  timed: true,
   when: kernelSince(6, 4),
 }, async (uring, kind) => {
   let ticks = 0;
@@ -168,7 +176,7 @@ eachKind("a stream without end leaves the others their turn", {
 for (const kind of kinds) {
   Deno.test({
     name: `two Urings in one thread go on side by side [${kind.name}]`,
-    ignore: !kind.supported,
+    ignore: !kind.supported || emulated,
     async fn() {
       await using one = new Uring(kind.options);
       await using other = new Uring(kind.options);

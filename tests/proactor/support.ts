@@ -11,6 +11,7 @@ import {
 } from "../../ffi/mod.ts";
 import { Uring, type UringOptions } from "../../proactor/mod.ts";
 import { Ring } from "../../ring/mod.ts";
+import { emulated } from "../support/machine.ts";
 import { openFiles } from "../support/sockets.ts";
 
 // Loaded once for all tests: what stays open as long as the isolate is no test's leak.
@@ -58,6 +59,8 @@ export interface KindNeeds extends UringOptions {
   when?: boolean;
   /** Only these kinds. Default: all. */
   only?: string[];
+  /** Whether it is about time, or counts on a quick machine: skipped on an emulated one. */
+  timed?: boolean;
 }
 
 /**
@@ -66,14 +69,14 @@ export interface KindNeeds extends UringOptions {
  */
 export function eachKind(
   name: string,
-  { when = true, only, ...options }: KindNeeds,
+  { when = true, only, timed = false, ...options }: KindNeeds,
   body: (uring: Uring, kind: UringKind) => Promise<void>,
 ): void {
   for (const kind of kinds) {
     if (only !== undefined && !only.includes(kind.name)) continue;
     Deno.test({
       name: `${name} [${kind.name}]`,
-      ignore: !when || !kind.supported,
+      ignore: !when || !kind.supported || (timed && emulated),
       async fn() {
         const before = openFiles();
         const uring = new Uring({ ...kind.options, ...options });

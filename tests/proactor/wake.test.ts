@@ -29,10 +29,14 @@ import {
 } from "../../ops/mod.ts";
 import { Uring, type Wake } from "../../proactor/mod.ts";
 import { makeWake } from "../../proactor/wake.ts";
+import { emulated } from "../support/machine.ts";
 import { Fds, kernelSince, openFiles, writeNow } from "../support/sockets.ts";
 import { bytes, kinds, sleep, turn, until, type UringKind } from "./support.ts";
 
 const bells = ["handle", "ring"] as const;
+
+/** Before 5.18 the bell is put up with the ring, as the kernel would wait for what is in flight. */
+const bellIsEarly = !kernelSince(5, 18);
 
 // What the runtime opens once, and keeps, it opens now.
 for (const wake of kinds.some(({ supported }) => supported) ? bells : []) {
@@ -236,7 +240,7 @@ for (const kind of kinds) {
 
   Deno.test({
     name: `spin: it looks that long before it sleeps [${kind.name}]`,
-    ignore: !kind.supported,
+    ignore: !kind.supported || emulated,
     async fn() {
       await using uring = new Uring({ ...kind.options, spin: 1e9 });
       await uring.submit(timeout(10));
@@ -251,7 +255,7 @@ for (const kind of kinds) {
     Deno.test({
       name: `asleep it needs less than 1 % of a CPU [${kind.name}, ${wake}]`,
       // The kernel's own thread is awake for a while.
-      ignore: !kind.supported || kind.name === "sqpoll",
+      ignore: !kind.supported || emulated || kind.name === "sqpoll",
       async fn() {
         using fds = new Fds();
         const [reader] = fds.pipe();
@@ -284,32 +288,37 @@ for (const kind of kinds) {
 
 // --- which doorbell, and when it is put up
 
-Deno.test("the doorbell is put up at the first sleep, once, and taken down at the end", async () => {
-  let made = 0;
-  const log: string[] = [];
-  const uring = new Uring({
-    spin: 0,
-    wake(ring, onRing): Wake {
-      made++;
-      const inner = makeWake(ring, onRing, "auto");
-      return {
-        kind: inner.kind,
-        arm: () => (log.push("arm"), inner.arm()),
-        disarm: () => (log.push("disarm"), inner.disarm()),
-        keepAlive: (yes) => inner.keepAlive(yes),
-        close: () => (log.push("close"), inner.close()),
-      };
-    },
-  });
-  for (let round = 0; round < 1000; round++) await uring.submit(nop());
-  assertEquals(made, 0);
-  await uring.submit(timeout(5));
-  await uring.submit(timeout(5));
-  assertEquals(made, 1);
-  await uring.close();
-  assertEquals(log.slice(0, 2), ["arm", "disarm"]);
-  assertEquals(log.filter((entry) => entry === "close"), ["close"]);
-  assertEquals(log.at(-1), "close");
+Deno.test({
+  name:
+    "the doorbell is put up at the first sleep, once, and taken down at the end",
+  ignore: bellIsEarly,
+  async fn() {
+    let made = 0;
+    const log: string[] = [];
+    const uring = new Uring({
+      spin: 0,
+      wake(ring, onRing): Wake {
+        made++;
+        const inner = makeWake(ring, onRing, "auto");
+        return {
+          kind: inner.kind,
+          arm: () => (log.push("arm"), inner.arm()),
+          disarm: () => (log.push("disarm"), inner.disarm()),
+          keepAlive: (yes) => inner.keepAlive(yes),
+          close: () => (log.push("close"), inner.close()),
+        };
+      },
+    });
+    for (let round = 0; round < 1000; round++) await uring.submit(nop());
+    assertEquals(made, 0);
+    await uring.submit(timeout(5));
+    await uring.submit(timeout(5));
+    assertEquals(made, 1);
+    await uring.close();
+    assertEquals(log.slice(0, 2), ["arm", "disarm"]);
+    assertEquals(log.filter((entry) => entry === "close"), ["close"]);
+    assertEquals(log.at(-1), "close");
+  },
 });
 
 Deno.test("the bell is quiet while the ring is looked at anyhow", async () => {
@@ -361,23 +370,27 @@ Deno.test("a handle that is asked for and not there is refused", () =>
     return Promise.resolve();
   }));
 
-Deno.test("a doorbell of one's own that fails fails what waits for it", async () => {
-  const uring = new Uring({
-    spin: 0,
-    wake: () => {
-      throw new SyntaxError("no bell");
-    },
-  });
-  assertEquals(await uring.submit(nop()), 0);
-  await assertRejects(() => uring.submit(timeout(5)), SyntaxError, "no bell");
-  await assertRejects(() => uring.submit(nop()), SyntaxError, "no bell");
-  await uring.close();
-  uring.ring.close();
+Deno.test({
+  name: "a doorbell of one's own that fails fails what waits for it",
+  ignore: bellIsEarly,
+  async fn() {
+    const uring = new Uring({
+      spin: 0,
+      wake: () => {
+        throw new SyntaxError("no bell");
+      },
+    });
+    assertEquals(await uring.submit(nop()), 0);
+    await assertRejects(() => uring.submit(timeout(5)), SyntaxError, "no bell");
+    await assertRejects(() => uring.submit(nop()), SyntaxError, "no bell");
+    await uring.close();
+    uring.ring.close();
+  },
 });
 
 Deno.test({
   name: "without a descriptor for the bell it goes on looking",
-  ignore: !kernelSince(5, 10),
+  ignore: bellIsEarly,
   async fn() {
     let refusals = 0;
     await using uring = new Uring({

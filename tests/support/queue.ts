@@ -2,8 +2,9 @@
  * Ops by hand: several in flight on one ring, and their completions in the order they came.
  */
 
+import { IORING_SETUP_SQPOLL } from "../../ffi/abi.ts";
 import { type Held, type Op, release } from "../../ops/op.ts";
-import type { Ring } from "../../ring/mod.ts";
+import type { Ring, Sqe } from "../../ring/mod.ts";
 
 /** A completion, copied out of the ring. */
 export interface Seen {
@@ -11,6 +12,13 @@ export interface Seen {
   res: number;
   flags: number;
   more: boolean;
+}
+
+/** A kernel's thread tells of the entries that it took after it has completed them. */
+function waitForSqe(ring: Ring): Sqe | null {
+  if ((ring.flags & IORING_SETUP_SQPOLL) === 0) return null;
+  ring.waitForSpace();
+  return ring.sqe();
 }
 
 /**
@@ -23,7 +31,7 @@ export function queue(
   tag: number,
   flags = 0,
 ): Held {
-  const sqe = ring.sqe();
+  const sqe = ring.sqe() ?? waitForSqe(ring);
   if (sqe === null) throw new Error("The test's ring is too small.");
   const held = op.encode(sqe);
   sqe.flags |= flags;
