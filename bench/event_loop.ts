@@ -130,14 +130,15 @@ function next(ring: Ring): Sqe {
 /** The same, blocked: with the answer on its way and the next message waited for in one call. */
 function answerBlocked(ring: Ring, fd: number): () => number {
   const RECEIVED = 1;
-  const { address } = new Memory(MESSAGE);
+  // Held by the closures: forgotten memory is unmapped.
+  const memory = new Memory(MESSAGE);
   let received = 0;
   const visit = ({ tag, res }: Cqe) => {
     if (tag === RECEIVED) received = res;
   };
   const receive = () => {
     const sqe = next(ring);
-    prepRecv(sqe, fd, address, MESSAGE, 0);
+    prepRecv(sqe, fd, memory.address, MESSAGE, 0);
     sqe.tag = RECEIVED;
   };
   return () => {
@@ -147,7 +148,7 @@ function answerBlocked(ring: Ring, fd: number): () => number {
     for (;; count++) {
       ring.forEachCqe(visit);
       if (received !== MESSAGE) return count;
-      prepSend(next(ring), fd, address, MESSAGE, 0);
+      prepSend(next(ring), fd, memory.address, MESSAGE, 0);
       receive();
       ring.submitAndWait(2);
     }

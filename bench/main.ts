@@ -216,6 +216,11 @@ if (import.meta.main && Deno.args[0] === "iops") {
   Deno.exit(await duels(Deno.args.slice(1)));
 }
 
+if (import.meta.main && Deno.args[0] === "fs") {
+  const { main: files } = await import("./fs.ts");
+  Deno.exit(await files(Deno.args.slice(1)));
+}
+
 if (import.meta.main) {
   let options: Options | null;
   try {
