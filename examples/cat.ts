@@ -9,38 +9,39 @@
  */
 
 import { isSystemError, type SystemError } from "../ffi/errors.ts";
-import { position } from "../ffi/file.ts";
-import { O_RDONLY } from "../ffi/linux.ts";
+import type { Statx } from "../ffi/structs/statx.ts";
 import { Misuse } from "./cp/getopt.ts";
+import { Input } from "./cat/input.ts";
 import { readRequest, type Request } from "./cat/options.ts";
 import { Pump } from "./cat/pump.ts";
-import { Complaint, quote, reason } from "./ring/command.ts";
-import { close, fstat, open, sameFile } from "./ring/files.ts";
+import { quote, reason } from "./ring/command.ts";
+import { fstat } from "./ring/files.ts";
 
-const [STDIN, STDOUT] = [0, 1];
+const STDOUT = 1;
 /** A shell's word for SIGPIPE, which ends coreutils' cat; Deno's processes ignore it. */
 const NOBODY_READS = 128 + 13;
+
+/** Below so many bytes a copy is quicker than a splice. */
+const SMALL = 256 * 1024;
 
 function complain(message: string): 1 {
   console.error(`cat: ${message}`);
   return 1;
 }
 
-function copy(pump: Pump, name: string, isChanged: boolean): void {
-  const { ring } = pump;
-  const fd = name === "-" ? STDIN : open(ring, name, O_RDONLY);
-  try {
-    const [input, output] = [fstat(ring, fd), fstat(ring, STDOUT)];
-    const { isFile, size } = input;
-    if (isFile && sameFile(input, output) && position(fd) < size) {
-      throw new Complaint("input file is output file");
-    }
-    if (!isChanged && output.isFifo && pump.splice(fd, isFile)) return;
-    // What has no size, as in /proc, may not be read at many places at once.
-    pump.copy(fd, isFile && size > 0);
-  } finally {
-    if (fd !== STDIN) close(ring, fd);
-  }
+function copy(
+  pump: Pump,
+  name: string,
+  output: Statx,
+  isChanged: boolean,
+): void {
+  using input = new Input(pump.ring, name, output);
+  const { fd, size } = input;
+  // A splice is done by a worker of the kernel, which for a small file is a detour.
+  const isSmall = size > 0 && size < SMALL;
+  const isSpliced = output.isFifo && !isChanged && !isSmall;
+  if (isSpliced && pump.splice(fd, size)) return;
+  pump.copy(fd, size);
 }
 
 /** What becomes of an error: a message, and the exit status; `isOver` if nothing can go on. */
@@ -57,10 +58,11 @@ function failure(
 
 function concatenate({ format, names }: Request): number {
   using pump = new Pump(format);
+  const output = fstat(pump.ring, STDOUT);
   let status = 0;
   for (const name of names.length > 0 ? names : ["-"]) {
     try {
-      copy(pump, name, format !== null);
+      copy(pump, name, output, format !== null);
     } catch (error) {
       const { status: its, isOver } = failure(error, name);
       if (isOver) return its;

@@ -155,7 +155,7 @@ async function runSeveral(
   printer.print(
     `\n${
       "".padEnd(width)
-    }        IOPS  ratio   min..max       p50       p99    a call  CPU of sqpoll`,
+    }        IOPS  ratio    min..max       p50       p99    a call  CPU of sqpoll`,
   );
   for (const run of runs) printer.print(row(run, width));
   return runs;
@@ -171,7 +171,7 @@ function row(
     mode.name.padEnd(width),
     grouped(iops.median).padStart(12),
     ratio.median.toFixed(2).padStart(7),
-    range(ratio).padStart(11),
+    range(ratio).padStart(12),
     latency(p50).padStart(10),
     latency(p99).padStart(10),
     (perCall === null ? "no calls" : perCall.toFixed(1)).padStart(10),

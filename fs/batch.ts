@@ -259,8 +259,8 @@ async function* iterate<R, T>(
   { entries, admit, work: makeWork, present }: Parts<R, T>,
 ): AsyncGenerator<T | FileFailure, void, undefined> {
   const { ordered = true, errors = "throw", signal } = options;
-  const ring = new SliceRing(entries);
-  const work = makeWork(ring);
+  await using ring = new SliceRing(entries);
+  using work = makeWork(ring);
   try {
     const loop = new Loop(ring, source, work, {
       ordered,
@@ -281,7 +281,6 @@ async function* iterate<R, T>(
     }
   } finally {
     await ring.close();
-    work[Symbol.dispose]();
     await source.close();
   }
 }

@@ -12,6 +12,8 @@ import type { SliceRing } from "./slice_ring.ts";
 export interface Work<R> {
   /** How many slots there are. */
   readonly slots: number;
+  /** How many completions to wait for at a time. */
+  readonly batch: number;
   /** Queues what is to be done with a path. */
   begin(slot: number, path: string): void;
   /**
@@ -56,8 +58,6 @@ export interface LoopOptions {
   readonly pathOf: (given: string | URL) => string;
 }
 
-/** How many completions to wait for at a time. */
-const BATCH = 16;
 /** How long to work without a turn of the event loop, in milliseconds. */
 const SLICE = 4;
 /** How long to wait until what found no room is tried again, in milliseconds. */
@@ -198,7 +198,10 @@ export class Loop<R> {
       await this.#unlessAborted(delay(RETRY));
       return;
     }
-    const came = this.#ring.collect(Math.min(inFlight, BATCH), this.#visit);
+    const came = this.#ring.collect(
+      Math.min(inFlight, work.batch),
+      this.#visit,
+    );
     if (came > 0) return;
     const bell = this.#ring.sleep();
     const room = this.#free.length > 0 && this.#mayBegin &&

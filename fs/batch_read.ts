@@ -11,7 +11,7 @@ import {
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from "../ffi/abi.ts";
-import { systemError } from "../ffi/errors.ts";
+import { isSystemError, systemError } from "../ffi/errors.ts";
 import { statx as layout } from "../ffi/layout.ts";
 import {
   AT_FDCWD,
@@ -34,6 +34,7 @@ import {
 import { prepStatx } from "../ops/path.ts";
 import { prepRead } from "../ops/rw.ts";
 import type { Cqe } from "../ring/cqe.ts";
+import type { Ring } from "../ring/ring.ts";
 import { Failure, type Work } from "./batch_loop.ts";
 import { PathSlots } from "./batch_paths.ts";
 import { withPath } from "./failure.ts";
@@ -41,6 +42,8 @@ import type { SliceRing } from "./slice_ring.ts";
 
 /** What most files fit into. */
 const BLOCK = 16 * 1024;
+/** How many completions for each slot to wait for: of the three that a file in the cache has. */
+const BATCHES = 1.5;
 /** What a read that looks for the end may find there. */
 const PROBE = 256;
 /** By slot, beside its block: room for a probe, and for a `struct statx`. */
@@ -66,6 +69,20 @@ interface Large {
   reserved: number;
 }
 
+/** Whether the ring has files of its own now. */
+function hasTable(ring: Ring, slots: number): boolean {
+  // Linux 5.15 has both.
+  if (!ring.probe().supports(IORING_OP_LINKAT)) return false;
+  try {
+    ring.files.register(new Array<number>(slots).fill(-1));
+    return true;
+  } catch (error) {
+    // EMFILE: the table may have no more slots than the process may have descriptors.
+    if (!isSystemError(error)) throw error;
+    return false;
+  }
+}
+
 /** Options of {@linkcode ReadWork}. */
 export interface ReadWorkOptions {
   /** How many bytes of large files may be in memory at a time. */
@@ -87,6 +104,8 @@ export interface ReadWorkOptions {
  */
 export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
   readonly slots: number;
+  /** The kernel goes on with chains while it is waited in: half of the slots, of three each. */
+  readonly batch: number;
   readonly #ring: SliceRing;
   readonly #options: ReadWorkOptions;
   readonly #direct: boolean;
@@ -117,13 +136,10 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
   /** Work on a ring. */
   constructor(ring: SliceRing, slots: number, options: ReadWorkOptions) {
     this.slots = slots;
+    this.batch = Math.ceil(slots * BATCHES);
     this.#ring = ring;
     this.#options = options;
-    this.#direct = options.direct &&
-      ring.ring.probe().supports(IORING_OP_LINKAT);
-    if (this.#direct) {
-      ring.ring.files.register(new Array<number>(slots).fill(-1));
-    }
+    this.#direct = options.direct && hasTable(ring.ring, slots);
     this.#memory = new Memory(slots * BLOCK);
     this.#aside = new Memory(slots * ASIDE);
     this.#view = new DataView(this.#aside.bytes.buffer);

@@ -26,6 +26,8 @@ const MASK = STATX_BASIC_STATS | STATX_BTIME;
 /** Asks what is behind paths. */
 export class StatWork implements Work<FileInfo>, Disposable {
   readonly slots: number;
+  /** Enough to be woken seldom; the others keep the kernel's threads busy meanwhile. */
+  readonly batch = 16;
   /** Nothing waits for anything here. */
   readonly waiting = 0;
   readonly #ring: SliceRing;

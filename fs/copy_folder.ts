@@ -28,6 +28,8 @@ export interface FolderCopy {
 const ENOTDIR = 20;
 /** What is needed to put something into a folder. */
 const USABLE = 0o700;
+/** What mkdir(2) takes of a mode: permissions, and the sticky bit. */
+const BITS = 0o1777;
 
 /** Makes a folder, unless there is one. */
 export async function makeFolder(
@@ -47,7 +49,7 @@ export async function makeFolder(
     // What is in it may be for its owner's eyes: nobody else gets in before it is finished.
     const open = preserve?.ownership === true || preserve?.mode === true
       ? 0
-      : 0o777;
+      : BITS;
     const mode = ((info.mode ?? USABLE) & open) | USABLE;
     if (opcodes.mkdirat.supported()) await ring.submit(mkdirat(to, { mode }));
     else await Deno.mkdir(to, { mode });
@@ -92,11 +94,11 @@ async function lessUmask(
   wanted: number,
   hidden: boolean,
 ): Promise<number> {
-  if (hidden) return wanted & 0o777 & ~umask();
+  if (hidden) return wanted & BITS & ~umask();
   const { mode } = await ring.submit(
     statx(path, { flags: AT_SYMLINK_NOFOLLOW }),
   );
-  return mode & wanted & 0o777;
+  return mode & wanted & BITS;
 }
 
 function umask(): number {

@@ -150,9 +150,11 @@ export class CopyWalk {
 
   /** Resolves when fewer are in flight than may be. There is one walker only. */
   async #room(): Promise<void> {
-    while (this.#running >= this.#limit) {
-      await new Promise<void>((resolve) => this.#next = resolve);
-    }
+    while (this.#running >= this.#limit) await this.#oneDone();
+  }
+
+  #oneDone(): Promise<void> {
+    return new Promise((resolve) => this.#next = resolve);
   }
 
   async #copy(entry: CopyTreeEntry): Promise<void> {
@@ -241,7 +243,7 @@ export class CopyWalk {
   }
 
   async #list(entry: CopyTreeEntry, folder: Folder): Promise<void> {
-    for await (const found of Deno.readDir(entry.from)) {
+    for (const found of await this.#namesIn(entry.from)) {
       if (this.#stopped) return;
       const from = `${entry.from}/${found.name}`;
       const to = `${entry.to}/${found.name}`;
@@ -255,6 +257,20 @@ export class CopyWalk {
       await this.#attempt({ from, to }, async () => {
         await this.#begin(await this.#look(from, to, folder), folder);
       });
+    }
+  }
+
+  /** What is in a folder. Where no descriptor is to be had, files that are done give theirs back. */
+  async #namesIn(folder: string): Promise<Deno.DirEntry[]> {
+    for (;;) {
+      try {
+        return await Array.fromAsync(Deno.readDir(folder));
+      } catch (error) {
+        const { code } = error as { code?: unknown };
+        const shortage = code === "EMFILE" || code === "ENFILE";
+        if (!shortage || this.#running === 0) throw error;
+      }
+      await this.#oneDone();
     }
   }
 

@@ -5,6 +5,13 @@
  * What is beyond Deno: every function takes a `ring`, most a `signal`; errors also have `errno`,
  * `op` and `path`; batches, trees, atomic writes, files without the page cache.
  *
+ * Permissions. A ring steps around Deno's sandbox, so each path is asked of `Deno.permissions`
+ * before the kernel is, and refused in Deno's words. That protects a program that has less than
+ * `--allow-all` from paths that come from elsewhere: those out of what is allowed, also by way of
+ * `..`, and those into /proc, /sys and /dev, also by way of symbolic links. As with Deno a link in an
+ * allowed folder may lead to a file outside of it. It does not protect from the program itself:
+ * whoever has `--allow-ffi` needs none of this folder. Whether everything is allowed is asked once.
+ *
  * @example
  * ```ts
  * import * as uring from "@uring/uring/fs";

@@ -48,7 +48,8 @@ export async function remove(
 ): Promise<void> {
   const place = pathOf(path, "remove");
   const recursive = Boolean(options.recursive);
-  allowWrite(place, "remove");
+  // Into /proc, /sys and /dev too, as in Deno: what is removed is not looked into.
+  if (!isGranted("write", place)) allowWrite(place, "remove");
   const ring = ringOf(options);
   const byDeno = () =>
     own("remove", place, () => Deno.remove(place, { recursive }));
@@ -56,7 +57,8 @@ export async function remove(
   try {
     if (await removeFile(ring, place)) return;
     if (recursive) {
-      const isEmpty = mayList(place) && await new Sweep(ring).empty(place);
+      const isEmpty = isGranted("read", place) &&
+        await new Sweep(ring).empty(place);
       if (!isEmpty) return await byDeno();
     }
     await removeFolder(ring, place, recursive);
@@ -91,7 +93,8 @@ async function removeFolder(
   }
 }
 
-function mayList(path: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "read", path });
-  return state === "granted";
+function isGranted(name: "read" | "write", path: string): boolean {
+  // An empty path is no path to Deno.permissions.
+  const descriptor = { name, path: path === "" ? "." : path };
+  return Deno.permissions.querySync(descriptor).state === "granted";
 }

@@ -38,7 +38,7 @@ const RUNNING: readonly number[] = [
  * of the time. The event loop stands still meanwhile, so the call is short: what takes longer is
  * slept for, and the kernel rings.
  */
-export class SliceRing {
+export class SliceRing implements AsyncDisposable {
   /** How many entries are with the kernel. */
   inFlight = 0;
   readonly #ring: Ring;
@@ -114,8 +114,14 @@ export class SliceRing {
     }
   }
 
-  /** Cancels what is in flight, and takes the ring down after the last completion. */
+  /** {@linkcode close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Cancels what is in flight, and takes the ring down after the last completion. Safe twice. */
   async close(): Promise<void> {
+    if (this.#ring.closed) return;
     let cancelled = 0;
     const note = ({ tag, res }: Cqe) => {
       if (tag === NOBODY) cancelled = res;

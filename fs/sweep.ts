@@ -122,14 +122,16 @@ export class Sweep {
 
   #run(op: Op<void>, then: () => void): void {
     this.#inFlight++;
-    this.#ring.submit(op).catch((error) => {
-      // That it is gone is what was asked for.
-      const isGone = isSystemError(error) && error.code === "ENOENT";
-      this.#failed ||= !isGone;
-    }).then(() => {
+    const done = () => {
       this.#inFlight--;
       then();
       this.#wake?.();
+    };
+    this.#ring.submit(op).then(done, (error) => {
+      // That it is gone is what was asked for.
+      const isGone = isSystemError(error) && error.code === "ENOENT";
+      this.#failed ||= !isGone;
+      done();
     });
   }
 

@@ -93,8 +93,11 @@ export async function makeTempDir(
 
 /** Whether all is as usual: what Deno would refuse, it shall refuse in its own words. */
 function isOurs({ dir, prefix = "", suffix = "" }: MakeTempOptions): boolean {
-  return typeof dir === "string" && !dir.includes("\0") &&
-    PLAIN.test(prefix) && PLAIN.test(suffix) && mayWriteAll();
+  const isText = [dir, prefix, suffix].every((part) =>
+    typeof part === "string"
+  );
+  return isText && !dir?.includes("\0") && PLAIN.test(prefix) &&
+    PLAIN.test(suffix) && mayWriteAll();
 }
 
 async function make(

@@ -83,12 +83,12 @@ export async function writeFile(
  * await Deno.remove(path);
  * ```
  */
-export function writeTextFile(
+export async function writeTextFile(
   path: string | URL,
   data: string | ReadableStream<string>,
   options?: WriteFileOptions,
 ): Promise<void> {
-  return writeFile(
+  await writeFile(
     path,
     data instanceof ReadableStream
       ? data.pipeThrough(new TextEncoderStream())

@@ -34,8 +34,8 @@ export interface RingModes {
    * Pays for a steady stream of small ops where a core is to spare: the program's own thread is
    * left with writing entries. Costs that core while there is work and `sqThreadIdle` after it;
    * a wake-up when the thread sleeps; and the hop from one core to the other, which a single op
-   * at a time feels. Since Linux 5.11 for anyone; before, it needs CAP_SYS_ADMIN and registered
-   * files. Excludes DEFER_TASKRUN and COOP_TASKRUN: the thread runs the work. Default: false.
+   * at a time feels. Since Linux 5.13 for anyone; 5.11 wants CAP_SYS_NICE, older kernels
+   * CAP_SYS_ADMIN and registered files. Excludes DEFER_TASKRUN and COOP_TASKRUN: the thread runs the work. Default: false.
    */
   sqpoll?: boolean;
   /**
@@ -68,12 +68,12 @@ export interface RingModes {
   /**
    * True, or {@linkcode WorkerOptions}: every op goes to the kernel's worker threads
    * (`iou-wrk-*`) without being tried first (`IOSQE_ASYNC`). Cancelling, timeouts, polling and
-   * messages stay where they are.
+   * messages stay where they are, and so do reads with `RWF_NOWAIT`, for which a worker would wait.
    *
-   * Pays where nearly every op blocks (files on network file systems, cold data of the page
-   * cache, ops that no file does without blocking), so that submitting returns at once and
-   * several cores copy. Costs a hand-over and a wake-up for each op: cached reads get several
-   * times dearer. The number of workers limits how many ops run at a time. `{ always: false }`
+   * Pays where ops block and no file system calls back (network file systems, buffered writes,
+   * ops on paths), so that submitting returns at once and several cores work. Costs a hand-over
+   * and a wake-up for each op: cached reads get several times dearer, and reads of local disks gain
+   * nothing. The number of workers limits how many ops run at a time. `{ always: false }`
    * sets limits and CPUs only.
    */
   workers?: boolean | WorkerOptions;

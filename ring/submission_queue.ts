@@ -10,6 +10,10 @@ import {
   IORING_OP_MSG_RING,
   IORING_OP_POLL_ADD,
   IORING_OP_POLL_REMOVE,
+  IORING_OP_READ,
+  IORING_OP_READ_FIXED,
+  IORING_OP_READV,
+  IORING_OP_READV_FIXED,
   IORING_OP_TIMEOUT,
   IORING_OP_TIMEOUT_REMOVE,
   IORING_SETUP_SQ_REWIND,
@@ -22,6 +26,8 @@ import {
   IOSQE_IO_LINK,
 } from "../ffi/abi.ts";
 import type { RingMapping } from "../ffi/kernel.ts";
+import { io_uring_sqe } from "../ffi/layout.ts";
+import { RWF_NOWAIT } from "../ffi/linux.ts";
 import { Sqe } from "./sqe.ts";
 
 // The fields of the hot paths are `private declare`, not `#private`: assigned once, in the
@@ -38,6 +44,15 @@ const UNMARKED: ReadonlySet<number> = new Set([
   IORING_OP_TIMEOUT,
   IORING_OP_TIMEOUT_REMOVE,
 ]);
+
+/** Reads with `RWF_NOWAIT` ask the page cache: a worker would wait, and all would be hits. */
+const READS: ReadonlySet<number> = new Set([
+  IORING_OP_READV,
+  IORING_OP_READ_FIXED,
+  IORING_OP_READ,
+  IORING_OP_READV_FIXED,
+]);
+const RW_FLAGS = io_uring_sqe.rw_flags >> 2;
 
 /**
  * The submission queue of a ring. {@linkcode Ring.sqe} and {@linkcode Ring.submit} are the
@@ -235,7 +250,12 @@ export class SubmissionQueue {
     for (let at = this.published; at !== filled; at = (at + 1) | 0) {
       const base = (at & mask) << shift;
       const first = entries[base] as number;
-      if (!UNMARKED.has(first & 0xff)) entries[base] = first | entryFlags << 8;
+      const opcode = first & 0xff;
+      const flags = entries[base + RW_FLAGS] as number;
+      const asks = READS.has(opcode) && (flags & RWF_NOWAIT) !== 0;
+      if (!asks && !UNMARKED.has(opcode)) {
+        entries[base] = first | entryFlags << 8;
+      }
     }
   }
 

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { IORING_SETUP_SQPOLL } from "../ffi/abi.ts";
 import type { Backend } from "../ffi/backend.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
 import type { Cqe } from "../ring/cqe.ts";
@@ -57,8 +56,11 @@ export interface ThreadLoad extends ThreadFigures {
  *
  * The thread spins: it burns a core while there is work, and for `idle` milliseconds after.
  * It pays where a steady stream of small operations would otherwise spend its time in system
- * calls, and there is a core to spare. Since Linux 5.11 for anyone; before, it needs
- * CAP_SYS_ADMIN and registered files. See io_uring_setup(2).
+ * calls, and there is a core to spare. Since Linux 5.13 for anyone; 5.11 wants CAP_SYS_NICE,
+ * older kernels CAP_SYS_ADMIN and registered files. See io_uring_setup(2).
+ *
+ * `new Ring({ sqpoll: true })` and `new Uring({ sqpoll: true })` are such rings too; this class
+ * counts what it saves, and tells what the thread spends.
  *
  * @example
  * ```ts
@@ -225,7 +227,8 @@ export const FIXED_FILES_HINT =
 function ringOptions(options: SqPollOptions): RingOptions {
   const { idle, cpu, share, entries, cqEntries, flags = 0, backend } = options;
   return {
-    flags: (flags | IORING_SETUP_SQPOLL) >>> 0,
+    flags,
+    sqpoll: true,
     ...(entries === undefined ? {} : { entries }),
     ...(cqEntries === undefined ? {} : { cqEntries }),
     ...(idle === undefined ? {} : { sqThreadIdle: idle }),

@@ -41,6 +41,7 @@ export class Pump implements Disposable {
   /** Two halves, for one round of reads each; behind them what is formatted. */
   readonly #memory: Memory;
   readonly #formatter: Formatter | null;
+  #isGrown = false;
 
   /** A pump that formats what it copies, or not. */
   constructor(format: Format | null) {
@@ -55,11 +56,12 @@ export class Pump implements Disposable {
    * Hands a file's pages to a pipe, none copied, from the file's position on to its end; false if it
    * does not take part.
    *
-   * @param isFile whether it has a size and a position.
+   * @param size how large it is; 0 for what is no file.
    */
-  splice(fd: number, isFile: boolean): boolean {
-    growPipe(STDOUT, PIPE);
-    const count = isFile ? BLOCKS : 1;
+  splice(fd: number, size: number): boolean {
+    if (!this.#isGrown) growPipe(STDOUT, PIPE);
+    this.#isGrown = true;
+    const count = roundOf(size, PIPE);
     for (;;) {
       // Each begins when the one before is done. To move less than was asked for is usual; it
       // breaks a chain of IO_LINK, one of IO_HARDLINK goes on.
@@ -82,17 +84,18 @@ export class Pump implements Disposable {
    * both. A stream gives one block a round, which is read when the write is done: what came goes
    * out before more is waited for.
    *
-   * @param isFile whether it has a size, and may be read at several places at once.
+   * @param size how large it is; 0 for what is no file, and for what may not be read at several
+   * places at once, such as the files of /proc.
    */
-  copy(fd: number, isFile: boolean): void {
-    const count = isFile ? BLOCKS : 1;
+  copy(fd: number, size: number): void {
+    const count = roundOf(size, this.#block);
     const half = BLOCKS * this.#block;
     let [source, target] = [position(fd), position(STDOUT)];
     let full: Span = { start: 0, end: 0 };
     for (let start = 0;; start = half - start) {
       const output = this.#format(full);
       const isWriting = output.end > output.start;
-      if (isWriting) this.#write(output, target, count === 1);
+      if (isWriting) this.#write(output, target, source < 0);
       this.#read(fd, source, start, count);
       const results = this.#collect(count + (isWriting ? 1 : 0));
       if (isWriting) {
@@ -167,4 +170,9 @@ export class Pump implements Disposable {
     this.ring.close();
     this.#memory.close();
   }
+}
+
+/** How many blocks a round has: as many as there are of a small file, and one for its end. */
+function roundOf(size: number, block: number): number {
+  return size === 0 ? 1 : Math.min(Math.floor(size / block) + 2, BLOCKS);
 }

@@ -80,7 +80,11 @@ export class Copier {
   /** Small files that wait until there are enough of them. */
   #small: Small[] = [];
 
-  /** @param several whether several operands go to one directory. */
+  /**
+   * Copies nothing yet.
+   *
+   * @param several whether several operands go to one directory.
+   */
   constructor(session: Session, several: boolean) {
     this.#session = session;
     this.#several = several;

@@ -39,13 +39,17 @@ export function isAncestor(identity: string, inside: Ancestor | null): boolean {
 
 /** A directory that is being copied: complete when all that is in it is. */
 export class Folder implements Ancestor {
+  /** Its identity. */
   readonly identity: string;
+  /** The one that it is in. */
   readonly parent: Folder | null;
   #pending = 1;
   readonly #complete: () => Promise<void>;
   readonly #add: (job: () => Promise<void>) => void;
 
   /**
+   * A directory in which something is to be copied yet.
+   *
    * @param complete what is to be done when it is complete.
    * @param add runs a job.
    */

@@ -12,7 +12,7 @@ export class Jobs {
   #failure: { error: unknown } | undefined;
   #whenLess: PromiseWithResolvers<void> | undefined;
 
-  /** @param most how many run at a time. */
+  /** Runs so many at a time. */
   constructor(most: number) {
     this.#most = most;
   }

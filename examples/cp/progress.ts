@@ -37,11 +37,12 @@ interface Terminal {
 }
 
 /** Counts what is copied, and draws it. */
-export class Progress implements Disposable {
+export class Progress implements AsyncDisposable {
   #bytes = 0;
   /** How many bytes there are to copy; those of trees are not counted before somebody looks. */
   #total = 0;
   #counted = false;
+  #counting: Promise<void> | undefined;
   #bar: Bar | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
@@ -52,11 +53,17 @@ export class Progress implements Disposable {
     this.#bytes += count;
   }
 
-  /** Shows from now on what is going on, if it takes longer than a moment. */
-  show(session: Session, operands: Operands): void {
-    const forced = session.settings.progress === true;
+  /**
+   * Shows from now on what is going on: at once if that was asked for, else if it takes longer
+   * than a moment.
+   */
+  async show(session: Session, operands: Operands): Promise<void> {
+    if (session.settings.progress === true) {
+      await this.#draw(session, operands);
+      return;
+    }
     const start = () => void this.#draw(session, operands);
-    this.#timer = setTimeout(start, forced ? 0 : PATIENCE);
+    this.#timer = setTimeout(start, PATIENCE);
   }
 
   async #draw(session: Session, { pairs }: Operands): Promise<void> {
@@ -69,7 +76,7 @@ export class Progress implements Disposable {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       // No registry within reach: files can be copied all the same.
-      if (settings.progress === true && !this.#stopped) {
+      if (settings.progress === true) {
         transcript.write(`cp: no progress bar: ${error.message}\n`);
       }
       return;
@@ -81,8 +88,12 @@ export class Progress implements Disposable {
         if (!this.#stopped) terminal.write("\r\x1b[K");
       };
     }
+    this.#counting = this.#count(session, pairs.map(([from]) => from));
+  }
+
+  async #count(session: Session, sources: string[]): Promise<void> {
     const { count } = await import("./count.ts");
-    await count(session, pairs.map(([from]) => from), (bytes) => {
+    await count(session, sources, (bytes) => {
       this.#total += bytes;
       return !this.#stopped;
     });
@@ -127,15 +138,17 @@ export class Progress implements Disposable {
     return { done, rate: size(rate), left };
   }
 
-  /** Takes the bar away. */
-  [Symbol.dispose](): void {
+  /** Takes the bar away, and counts no more. Safe to call twice. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearInterval(this.#timer);
-    if (this.#bar === undefined) return;
-    this.#update();
-    this.#bar.stop();
-    this.#bar = undefined;
+    if (this.#bar !== undefined) {
+      this.#update();
+      this.#bar.stop();
+      this.#bar = undefined;
+    }
+    await this.#counting;
   }
 }
 

@@ -16,11 +16,17 @@ import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { OutputError, Transcript } from "./transcript.ts";
 import { Interrupted } from "./trouble.ts";
+import { waitInKernel } from "./wait.ts";
 
 /** How many files are in flight. */
 const CONCURRENCY = 64;
 /** A ring that fits into 64 KiB of locked memory, the limit on systems before Linux 5.16. */
-const RING = { entries: 256, cqEntries: 1024 };
+const RING = {
+  entries: 256,
+  cqEntries: 1024,
+  spin: 0,
+  wake: waitInKernel,
+} as const;
 /** The numbers of the signals that are waited for, and of the one that a closed pipe sends. */
 const NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGPIPE: 13 } as const;
 
@@ -41,7 +47,7 @@ export async function run(
   }
   await using _closing = uring;
   using burst = settings.recursive ? newBurst() : null;
-  using progress = new Progress();
+  await using progress = new Progress();
   using interruption = new Interruption(settings);
   const cut: [to: string, removed: boolean][] = [];
   const session: Session = {
@@ -55,14 +61,14 @@ export async function run(
     umask: Deno.umask(),
     cutShort: (to, removed) => cut.push([to, removed]),
   };
-  if (shows(settings)) progress.show(session, operands);
+  if (shows(settings)) await progress.show(session, operands);
   try {
     await copyAll(session, operands);
-    progress[Symbol.dispose]();
+    await progress[Symbol.asyncDispose]();
     transcript.flush();
   } catch (error) {
     await session.jobs.settled();
-    progress[Symbol.dispose]();
+    await progress[Symbol.asyncDispose]();
     return ended(transcript, error, cut);
   }
   return transcript.ok ? 0 : 1;

@@ -13,11 +13,12 @@ const ENOUGH = 1 << 16;
 /** So many sections that are over are forgotten at a time. */
 const MANY = 1024;
 
-type Stream = "stdout" | "stderr";
-
-interface Line {
+/** Something that is printed. */
+export interface Line {
+  /** What, with its end. */
   text: string;
-  stream: Stream;
+  /** Where to. */
+  stream: "stdout" | "stderr";
 }
 
 /** What is printed about one thing that is done, kept back while earlier things go on. */

@@ -5,6 +5,7 @@
  */
 
 import { isSystemError } from "../../ffi/errors.ts";
+import { cloneFile } from "../../ffi/inode.ts";
 import { libc } from "../../ffi/libc.ts";
 import { F_GETFL, F_SETFL, O_DIRECT } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
@@ -43,6 +44,8 @@ export async function transfer(session: Session, ends: Ends): Promise<void> {
   const direct = settings.direct && seekable && source.isFile &&
     source.size > 0 && setDirect(from) && setDirect(to);
   try {
+    // Of what is no regular file nothing can be shared: the kernel says why.
+    if (reflink === "always" && !source.isFile) cloneFile(to, from);
     await copyData(from, to, {
       ring: uring,
       signal,

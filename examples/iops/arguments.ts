@@ -37,6 +37,7 @@ How it is done:
       --workers[=N]       every I/O by workers of the kernel, N at most
       --fixed-buffers, --fixed-files, --registered-ring   registered, each spares a look-up
       --fixed             all three
+      --no-registered-ring    not even once the ring proves busy
       --threads=N         threads, each with a ring of its own (default 1)
       --share             their rings share one SQPOLL thread, and workers
       --promises          through Uring, a promise for each I/O; --batch and --complete do not count
@@ -151,6 +152,7 @@ const MODES: Readonly<Record<string, Option>> = {
   "fixed-buffers": flag((settings) => settings.fixedBuffers = true),
   "fixed-files": flag((settings) => settings.fixedFiles = true),
   "registered-ring": flag((settings) => settings.registeredRing = true),
+  "no-registered-ring": flag((settings) => settings.registeredRing = false),
   fixed: flag((settings) => {
     settings.fixedBuffers = settings.fixedFiles = true;
     settings.registeredRing = true;

@@ -28,6 +28,12 @@ import { Work, WRITE } from "./work.ts";
 // The same number on x86-64 and aarch64.
 const EAGAIN = 11;
 
+/**
+ * With SQPOLL: after so many looks in vain, a few milliseconds, the kernel is asked to wait. Who still
+ * spins then takes the time of the very thread that is to do the work, where CPUs are scarce.
+ */
+const LOOKS = 65536;
+
 /** What a slot, which has one I/O after the other, is about. */
 const IDLE = 0;
 /** It knows what to do, and there was no entry for it. */
@@ -67,6 +73,8 @@ export class RingLoad {
   declare private inKernel: number;
   /** How many it had when the round's completions were taken. */
   declare private submitted: number;
+  /** How often it looked for completions in vain since there were some. */
+  declare private looks: number;
   declare private hits: number;
   declare private misses: number;
   /** Whether no work is left. */
@@ -104,6 +112,7 @@ export class RingLoad {
     this.doneCount = 0;
     this.inKernel = 0;
     this.submitted = 0;
+    this.looks = 0;
     this.hits = 0;
     this.misses = 0;
     this.exhausted = false;
@@ -129,7 +138,7 @@ export class RingLoad {
   /** Submits, and takes what is done. With `more` to submit it waits for hardly anything. */
   #round(more: boolean): void {
     const { sqpoll, complete, batch } = this.settings;
-    if (sqpoll) this.ring.submit();
+    if (sqpoll) this.#submitPolled();
     else {
       // Deferred completions come only to who waits: waiting for one lets all in that are there.
       const some = this.inKernel > batch ? 1 : 0;
@@ -138,6 +147,14 @@ export class RingLoad {
     }
     this.submitted = this.inKernel;
     if (this.ring.forEachCqe(this.visit) > 0) this.#settle();
+    else this.looks++;
+  }
+
+  #submitPolled(): void {
+    this.ring.submit();
+    if (this.looks < LOOKS || this.inKernel === 0) return;
+    this.ring.wait(1);
+    this.looks = 0;
   }
 
   /** Entries for slots that have something to do, `most` at most. */
@@ -224,6 +241,7 @@ export class RingLoad {
       idle[this.idleCount++] = slot;
     }
     this.doneCount = 0;
+    this.looks = 0;
     counters.add(doneCount, doneCount * this.moved);
     counters.note(this.ring.enters, this.submitted);
     if (this.asks) {

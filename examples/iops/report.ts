@@ -145,6 +145,7 @@ export function describe(settings: Settings): string {
   }
   if (settings.fixedBuffers) how.push("fixed buffers");
   if (settings.fixedFiles) how.push("fixed files");
-  if (settings.registeredRing) how.push("registered ring");
+  if (settings.registeredRing === true) how.push("registered ring");
+  if (settings.registeredRing === false) how.push("ring not registered");
   return `${words.join(" ")}: ${how.join(", ")}`;
 }

@@ -32,7 +32,8 @@ export function ringOptions(
     const { workerCount: bounded } = settings;
     options.workers = bounded === 0 ? true : { bounded };
   }
-  if (settings.registeredRing) options.registerRingFd = true;
+  const { registeredRing } = settings;
+  if (registeredRing !== null) options.registerRingFd = registeredRing;
   if (attachTo !== undefined) options.attachTo = attachTo;
   return options;
 }

@@ -138,7 +138,10 @@ class Contestant {
   result(first: Contestant): Comparison {
     const { mode, team, lines } = this;
     const rates = lines.map(({ iops }) => iops);
-    const ratios = rates.map((rate, i) => rate / (first.lines[i]?.iops ?? NaN));
+    // A turn that the machine spent elsewhere, all of it, is nobody's.
+    const ratios = rates
+      .map((rate, i) => rate / (first.lines[i]?.iops ?? NaN))
+      .filter(Number.isFinite);
     const { ringFlags, backend } = team;
     return {
       mode,

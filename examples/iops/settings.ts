@@ -37,8 +37,8 @@ export interface Settings {
   fixedBuffers: boolean;
   /** Registered files. */
   fixedFiles: boolean;
-  /** The ring's descriptor registered. */
-  registeredRing: boolean;
+  /** Whether the ring's descriptor is registered; null: once the ring proves busy. */
+  registeredRing: boolean | null;
   /** SQPOLL. */
   sqpoll: boolean;
   /** The CPU of its thread; -1: any. */
@@ -75,7 +75,7 @@ export const DEFAULTS: Settings = {
   hybrid: false,
   fixedBuffers: false,
   fixedFiles: false,
-  registeredRing: false,
+  registeredRing: null,
   sqpoll: false,
   sqpollCpu: -1,
   idle: 100,
@@ -145,7 +145,8 @@ export function checkSettings(settings: Settings): Settings {
   return settings;
 }
 
-/** Whether I/Os ask the page cache first. */
-export function asksCache({ hits, direct, operation }: Settings): boolean {
-  return hits && !direct && operation === "read";
+/** Whether I/Os ask the page cache first. Who is a worker has nobody to ask: it waits. */
+export function asksCache(settings: Settings): boolean {
+  const { hits, direct, operation, workers } = settings;
+  return hits && !direct && operation === "read" && !workers;
 }

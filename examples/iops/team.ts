@@ -6,7 +6,7 @@
 
 import { Counters, type Figures, noFigures } from "./counters.ts";
 import type { Settings } from "./settings.ts";
-import { SqThreads } from "./sq_threads.ts";
+import { spentBetween, SqThreads } from "./sq_threads.ts";
 import type { Target } from "./targets.ts";
 import type { Reply, Task } from "./worker.ts";
 
@@ -115,12 +115,13 @@ export class Team implements AsyncDisposable {
   measure(): () => Stretch {
     let before = this.#figures();
     let since = performance.now();
-    this.#sqThreads.spent();
+    let times = this.#sqThreads.times();
     return () => {
       const now = performance.now();
       const after = this.#figures();
       const seconds = (now - since) / 1000;
-      const spent = this.#sqThreads.spent();
+      const timesNow = this.#sqThreads.times();
+      const spent = spentBetween(times, timesNow);
       const stretch = {
         ...difference(after, before),
         seconds,
@@ -128,6 +129,7 @@ export class Team implements AsyncDisposable {
       };
       before = after;
       since = now;
+      times = timesNow;
       return stretch;
     };
   }

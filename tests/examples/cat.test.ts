@@ -124,7 +124,9 @@ test("/proc, whose files have no size, and /sys, whose have too much", {
 
 test("a FIFO whose writer comes late, and pauses", {
   script: "mkfifo p; (sleep 0.4; echo a; sleep 0.2; echo b) > p & cat p; " +
-    "(sleep 0.4; echo c; sleep 0.2; echo d) > p & cat -n p > out; wait",
+    "(sleep 0.4; echo c; sleep 0.2; echo d) > p & cat -n p > out; wait; " +
+    "(sleep 0.2; : > p) & cat p; wait; (echo e > p) & sleep 0.2; cat p p & " +
+    "sleep 0.6; echo f > p; wait",
 });
 
 Deno.test("cat: what comes from a stream goes out at once", async () => {
@@ -153,6 +155,15 @@ test("standard input by name, by default, and between files", {
   files: texts,
   script: "echo in | cat; echo in | cat -; echo in | cat f - g; " +
     "echo in | cat - - f; cat < /dev/null; echo in | cat -n f - - g",
+});
+
+test("many small files", {
+  files: (path) => {
+    for (let i = 0; i < 300; i++) {
+      Deno.writeFileSync(path(`f${i}`), pattern(i * 7 % 500));
+    }
+  },
+  script: "cat f*; cat f* > out; cat f* | cat; cat -nE f* >> out",
 });
 
 test("devices", {

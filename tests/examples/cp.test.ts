@@ -176,9 +176,9 @@ test("several sources into a directory", {
     "cp --target-directory=d a; cp --target-dir d b; mkdir e; cp -r d a e; " +
     "cp -t nope a; cp -t a b; cp a b nope; cp a b a; cp -tv a; cp -T a b d; " +
     "cp -t d -T a; cp -T a; cp -t d; cp -T a d; cp -rT d f; cp -rvT d f; " +
-    "cp -t d -t e a; cp a; cp; cp -t; cp -r e/. f; cp -r e/.. g; " +
-    "mkdir h; cp -r e/../d h; cp -r d/.. h; ls -R h | sort; cp '' a; cp a ''",
-  normalize: (text) => text.replace(/uring-examples-\w+/g, "here"),
+    "cp -t d -t e a; cp a; cp; cp -t; cp -r e/. f; mkdir -p x/y g h; " +
+    "cp -r x/y/.. g; cp -r e/../d h; cp -r x/y/.. z; cp '' a; cp a ''",
+  normalize: (text) => text.split("\n").sort().join("\n"),
 });
 
 test("the same thing twice", {
@@ -241,7 +241,7 @@ test("hard links", {
   files: some,
   script: "ln a a2; ln a d/a3; cp a a2 e; mkdir e; cp a a2 e; mkdir f; " +
     "cp -a a a2 d f; mkdir g; cp -d a a2 g; cp --preserve=links a a2 b g; " +
-    "cp -av a a2 g; mkdir h; cp -r --preserve=links . h/ 2> /dev/null; " +
+    "cp -av a a2 g; mkdir -p h l; cp -r --preserve=links d e f g h; " +
     "mkdir i; ln -s a s; cp -L --preserve=links a s i; cp -aL a s a2 i; " +
     "mkdir k; cp -aH a s d k; mkdir m; ln -s ../a m/s; cp -P --preserve=links " +
     "m/s s i; ln b b2; cp a b; od -c b2; cp -a a b; od -c b2",

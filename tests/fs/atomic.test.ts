@@ -1,6 +1,7 @@
 /** `writeFile` with `atomic` and `sync`: the old file or the new one, whatever happens. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { open } from "../../fs/open.ts";
 import { writeFile, writeTextFile } from "../../fs/write_file.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { bytes, modeOf } from "./both.ts";
@@ -226,6 +227,29 @@ Deno.test({
       }
     }
     assertEquals([...outcomes].sort(), ["new", "old"]);
+  },
+});
+
+Deno.test({
+  name: "a disk that fills up: what fits is written, and the rest is an error",
+  ignore: !canMount(),
+  fn: async () => {
+    using disk = new SmallDisk("64k");
+    const path = `${disk.path}/file`;
+    const data = new Uint8Array(100_000).fill(1);
+    for (const sync of [false, true]) {
+      const error = await assertRejects(() => writeFile(path, data, { sync }));
+      assertEquals((error as { code?: string }).code, "ENOSPC");
+      assertEquals(Deno.statSync(path).size, 65536);
+    }
+    using file = await open(path, { write: true, truncate: true });
+    assertEquals(await file.write(data), 65536);
+    assertEquals(await file.seek(0, Deno.SeekMode.Current), 65536);
+    await assertRejects(() => file.write(data), Error, "os error 28");
+    assertEquals(await file.seek(0, Deno.SeekMode.Current), 65536);
+    await assertRejects(() => file.writeAt(data, 10), Error, "os error 28");
+    using appending = await open(path, { append: true });
+    await assertRejects(() => appending.write(data), Error, "os error 28");
   },
 });
 

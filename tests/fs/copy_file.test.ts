@@ -225,7 +225,7 @@ Deno.test("copyFile: holes are kept, made, or filled", async () => {
   const to = home.join("to");
   await copyFile(from, to);
   assertEquals(Deno.statSync(to).size, size);
-  assert(blocksOf(to) <= blocksOf(from) + 64);
+  assert(blocksOf(to) * 512 < 1_000_000);
   using file = await Deno.open(to);
   const piece = new Uint8Array(100_002);
   await file.seek(5 * 2 ** 30 + 776, Deno.SeekMode.Start);

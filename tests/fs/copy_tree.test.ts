@@ -91,7 +91,7 @@ Deno.test("copyTree: as cp -r does it", async () => {
   const { files, folders, symlinks, links, skipped, failed } = result;
   assertEquals([files, folders, symlinks, links], [308, 6, 3, 0]);
   assertEquals([skipped, failed], [0, 0]);
-  assert(blocksOf(home.join("ours/sparse")) <= blocksOf(`${top}/sparse`));
+  assertLess(blocksOf(home.join("ours/sparse")) * 512, 1_000_000);
 });
 
 Deno.test("copyTree: as cp -a does it", async () => {

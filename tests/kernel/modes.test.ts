@@ -15,9 +15,11 @@ import {
 import { Uring } from "../../proactor/mod.ts";
 import { isSilent } from "../../ring/options.ts";
 import { Ring, type RingOptions } from "../../ring/mod.ts";
+import { drop, onDisk } from "../support/disk.ts";
 import { open, pattern, TemporaryDirectory } from "../support/files.ts";
 import { canMake } from "../support/setup.ts";
 
+const noDisk = !onDisk();
 const noSqPoll = !canMake(abi.IORING_SETUP_SQPOLL);
 const noResize = !opcodes.readvFixed.supported();
 const noLimits = new Ring(2).features & abi.IORING_FEAT_CQE_SKIP ? false : true;
@@ -46,6 +48,11 @@ function threadsSince(before: Map<string, string>): string[] {
   return threads.filter(([id]) => !before.has(id)).map(([, kind]) => kind);
 }
 
+/** How many of those poll a submission queue. */
+function polling(before: Map<string, string>): number {
+  return threadsSince(before).filter((kind) => kind === "iou-sqp").length;
+}
+
 function nops(ring: Ring, count: number): void {
   for (let i = 0; i < count; i++) {
     const sqe = ring.sqe();
@@ -71,12 +78,12 @@ Deno.test({
     const options = { sqpoll: true, sqThreadIdle: 20, sqThreadCpu: 0 };
     using ring = new Ring({ entries: 8, ...options });
     nops(ring, 8);
-    assertEquals(threadsSince(before), ["iou-sqp"]);
+    assertEquals(polling(before), 1);
     const flags = abi.IORING_SETUP_SQPOLL | abi.IORING_SETUP_SQ_AFF;
     assertEquals(ring.flags & flags, flags);
     using second = new Ring({ entries: 8, sqpoll: true, attachTo: ring });
     nops(second, 8);
-    assertEquals(threadsSince(before), ["iou-sqp"]);
+    assertEquals(polling(before), 1);
   },
 });
 
@@ -269,6 +276,22 @@ Deno.test("modes: Uring with workers, the event loop goes on meanwhile", async (
   const options = { timeout: 5000 };
   const reading = uring.submit(read(file.fd, bytes, { offset: 0 }), options);
   assertEquals(await reading, 5);
+});
+
+Deno.test({
+  name: "modes: a miss of the page cache is one on a ring with workers, too",
+  ignore: noDisk,
+  async fn() {
+    using directory = new TemporaryDirectory();
+    using opener = new Ring(4);
+    using file = open(opener, directory.file("data", pattern(8192)), O_RDONLY);
+    drop(opener, file.fd);
+    await using uring = new Uring({ workers: true });
+    const options = { offset: 4096, cached: "report" } as const;
+    const op = read(file.fd, new Uint8Array(4096), options);
+    assertEquals(await uring.submit(op), { bytes: 4096, hit: false });
+    assertEquals(await uring.submit(op), { bytes: 4096, hit: true });
+  },
 });
 
 Deno.test("modes: a read by hand on a ring with workers", () => {

@@ -1,0 +1,51 @@
+/** What few permissions allow, beside Deno: each function of names and attributes. */
+
+import { assertEquals } from "@std/assert";
+import { TemporaryDirectory } from "../support/files.ts";
+
+const PROGRAM = new URL("names_program.ts", import.meta.url).pathname;
+
+const SETS: string[][] = [
+  [],
+  ["--allow-read"],
+  ["--allow-write"],
+  ["--allow-read", "--allow-write"],
+  ["--allow-read=HOME/in", "--allow-write=HOME/in"],
+  ["--allow-read", "--allow-write", "--deny-read=HOME/out"],
+  ["--allow-read", "--allow-write", "--deny-write=HOME/out"],
+];
+
+async function outcomes(
+  which: string,
+  permissions: string[],
+): Promise<string[]> {
+  using home = new TemporaryDirectory();
+  Deno.mkdirSync(home.join("in"));
+  Deno.mkdirSync(home.join("out"));
+  const { stdout, stderr, code } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-prompt",
+      "--no-check",
+      "--allow-ffi",
+      ...permissions.map((flag) => flag.replace("HOME", home.path)),
+      PROGRAM,
+      which,
+      home.path,
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals([code, text(stderr)], [0, ""]);
+  return text(stdout).replaceAll(home.path, "HOME").trim().split("\n");
+}
+
+for (const permissions of SETS) {
+  Deno.test(`fs, permissions ${permissions.join(" ") || "none"}: as Deno`, async () => {
+    const [expected, actual] = await Promise.all([
+      outcomes("Deno", permissions),
+      outcomes("fs", permissions),
+    ]);
+    assertEquals(actual, expected);
+  });
+}
