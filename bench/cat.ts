@@ -1,13 +1,13 @@
 /**
  * examples/cat.ts beside coreutils' cat: `deno run -A bench/cat.ts [--pairs=N] [--dir=DIR]`
  *
- * Runs alternate. What a process needs to start, that is to copy an empty file, is left out of
- * the times, and stands by itself in the last line.
+ * Runs alternate. What it takes to start, that is to copy an empty file the same way, is measured
+ * in between, left out of the times, and shown beside them.
  */
 import { parseArgs } from "node:util";
 import { warm, writeNoise } from "./file.ts";
 import { machine } from "./machine.ts";
-import { type Spread, spread } from "./statistics.ts";
+import { ratios, spread } from "./statistics.ts";
 
 const MIB = 1024 * 1024;
 const CAT = new URL("../examples/cat.ts", import.meta.url).pathname;
@@ -17,7 +17,9 @@ const OURS = `'${Deno.execPath()}' run --no-check -A '${CAT}'`;
 interface Case {
   readonly name: string;
   /** What is copied. */
-  readonly file: "noise" | "text" | "empty";
+  readonly file: "noise" | "text";
+  /** How often: the start should not be much beside it. */
+  readonly times: number;
   /** The options. */
   readonly options: string;
   /** What stands behind it in the shell. */
@@ -27,8 +29,9 @@ interface Case {
 }
 
 const formatted = (options: string): Case => ({
-  name: `cat ${options}, to /dev/null`,
+  name: `512 MiB, ${options}, to /dev/null`,
   file: "text",
+  times: 2,
   options,
   to: "> /dev/null",
   target: null,
@@ -36,60 +39,57 @@ const formatted = (options: string): Case => ({
 
 const CASES: readonly Case[] = [
   {
-    name: "into a pipe",
+    name: "4 GiB into a pipe",
     file: "noise",
+    times: 4,
     options: "",
     to: "| dd bs=1M of=/dev/null status=none",
     target: 1.2,
   },
   {
-    name: "into a pipe, read by cat",
+    name: "4 GiB into a pipe to cat",
     file: "noise",
+    times: 4,
     options: "",
     to: "| cat > /dev/null",
     target: 1.2,
   },
   {
-    name: "to /dev/null",
+    name: "8 GiB to /dev/null",
     file: "noise",
+    times: 8,
     options: "",
     to: "> /dev/null",
     target: null,
   },
   {
-    name: "through two pipes",
+    name: "4 GiB through two pipes",
     file: "noise",
+    times: 4,
     options: "",
     to: "| CAT | dd bs=1M of=/dev/null status=none",
     target: null,
   },
   ...["-n", "-b", "-s", "-E", "-T", "-v", "-A"].map(formatted),
   {
-    name: "cat -n, into a pipe",
+    name: "512 MiB, -n, into a pipe",
     file: "text",
+    times: 2,
     options: "-n",
     to: "| dd bs=1M of=/dev/null status=none",
     target: null,
   },
 ];
 
-const START: Case = {
-  name: "an empty file",
-  file: "empty",
-  options: "",
-  to: "> /dev/null",
-  target: null,
-};
-
 /** Seconds that a case takes once. */
 async function time(
   cat: string,
-  { file, options, to }: Case,
+  { options, to, times }: Case,
   folder: string,
+  file: string,
 ): Promise<number> {
-  const command = `${cat} ${options} '${folder}/${file}' ${
-    to.replace("CAT", cat)
-  }`;
+  const files = `'${folder}/${file}' `.repeat(times);
+  const command = `${cat} ${options} ${files} ${to.replace("CAT", cat)}`;
   await warm(`${folder}/${file}`);
   const start = performance.now();
   const { success, stderr } = await new Deno.Command("sh", {
@@ -105,20 +105,45 @@ async function time(
   return seconds;
 }
 
-/** Seconds of both, run in turns. */
+/** What a cat took: without the start, in seconds, and the start. */
+class Times {
+  readonly #whole: number[] = [];
+  readonly #start: number[] = [];
+
+  /** Runs it once, and once for nothing. */
+  async take(cat: string, measured: Case, folder: string): Promise<void> {
+    this.#start.push(await time(cat, measured, folder, "empty"));
+    this.#whole.push(await time(cat, measured, folder, measured.file));
+  }
+
+  /** The first fills caches. */
+  forget(): void {
+    this.#whole.pop();
+    this.#start.pop();
+  }
+
+  get start(): number {
+    return spread(this.#start).median;
+  }
+
+  get net(): number[] {
+    return this.#whole.map((time) => time - this.start);
+  }
+}
+
+/** Both, run in turns. */
 async function contest(
   measured: Case,
   folder: string,
   pairs: number,
-): Promise<{ theirs: number[]; ours: number[] }> {
-  const [theirs, ours]: [number[], number[]] = [[], []];
+): Promise<{ theirs: Times; ours: Times }> {
+  const [theirs, ours] = [new Times(), new Times()];
   for (let pair = -1; pair < pairs; pair++) {
-    const one = await time("cat", measured, folder);
-    const other = await time(OURS, measured, folder);
-    // The first fills caches.
-    if (pair < 0) continue;
-    theirs.push(one);
-    ours.push(other);
+    await theirs.take("cat", measured, folder);
+    await ours.take(OURS, measured, folder);
+    if (pair >= 0) continue;
+    theirs.forget();
+    ours.forget();
   }
   return { theirs, ours };
 }
@@ -136,22 +161,24 @@ async function writeText(path: string, bytes: number): Promise<void> {
   await file.sync();
 }
 
-function milliseconds({ median }: Spread): string {
-  return (median * 1000).toFixed(0).padStart(7);
+function milliseconds(seconds: number): string {
+  return (seconds * 1000).toFixed(0).padStart(7);
 }
 
-function line(
-  { name, target }: Case,
-  theirs: Spread,
-  ours: Spread,
-  ratio: Spread,
-): string {
+function line({ name, target }: Case, theirs: Times, ours: Times): string {
+  const speed = ratios(theirs.net, ours.net);
   const goal = target === null
     ? ""
-    : `  ${target.toFixed(1)} ${ratio.median >= target ? "ok" : "no"}`;
-  const range = `${ratio.min.toFixed(2)}..${ratio.max.toFixed(2)}`;
-  return `${name.padEnd(26)}${milliseconds(theirs)}${milliseconds(ours)}` +
-    `  ${ratio.median.toFixed(2)}  ${range.padStart(10)}${goal}`;
+    : `  ${target.toFixed(1)} ${speed.median >= target ? "ok" : "no"}`;
+  const range = `${speed.min.toFixed(2)}..${speed.max.toFixed(2)}`;
+  const times = [
+    spread(theirs.net).median,
+    spread(ours.net).median,
+    theirs.start,
+    ours.start,
+  ];
+  return name.padEnd(26) + times.map(milliseconds).join("") +
+    `  ${speed.median.toFixed(2).padStart(5)}  ${range.padStart(10)}${goal}`;
 }
 
 async function main(): Promise<void> {
@@ -166,27 +193,14 @@ async function main(): Promise<void> {
     await writeNoise(`${folder}/noise`, 1024 * MIB);
     await writeText(`${folder}/text`, 256 * MIB);
     await Deno.writeFile(`${folder}/empty`, new Uint8Array());
-    const start = await contest(START, folder, pairs);
-    const startOf = {
-      theirs: spread(start.theirs).median,
-      ours: spread(start.ours).median,
-    };
     console.log(
-      `\n${"1 GiB; options: 256 MiB".padEnd(26)}` +
-        "   cat   ours  speed    min..max  target   (ms without the start)",
+      `\n${"milliseconds".padEnd(26)}` +
+        "    cat   ours      and to start  speed    min..max  target",
     );
     for (const measured of CASES) {
       const { theirs, ours } = await contest(measured, folder, pairs);
-      const net = theirs.map((time) => time - startOf.theirs);
-      const ourNet = ours.map((time) => time - startOf.ours);
-      const speeds = net.map((time, i) => time / (ourNet[i] ?? NaN));
-      console.log(line(measured, spread(net), spread(ourNet), spread(speeds)));
+      console.log(line(measured, theirs, ours));
     }
-    console.log(
-      `the start, with ${START.name}: cat ${
-        (startOf.theirs * 1000).toFixed(1)
-      } ms, ours ${(startOf.ours * 1000).toFixed(1)} ms`,
-    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -23,8 +23,9 @@ export async function runFio(
   path: string,
   seconds: number,
   cpu: number | null,
+  more: readonly string[] = [],
 ): Promise<number> {
-  const args = fioArguments(measured, path, seconds);
+  const args = [...fioArguments(measured, path, seconds), ...more];
   const command = pin({ program: "fio", args }, measured, cpu);
   const { success, stdout, stderr } = await new Deno.Command(command.program, {
     args: [...command.args],

@@ -43,7 +43,7 @@ const CASES: readonly FsCase[] = [
     name: "large",
     rivals: [["coreutils", 1], ["Deno", 1.2], ["Node", null]],
   },
-  { name: "tree", rivals: [["coreutils", 2], ["Node", null]] },
+  { name: "tree", rivals: [["coreutils", 2]] },
   { name: "read", rivals: [["Deno", 1.7], ["Node", 4]], share: 1 / 3 },
   { name: "stat", rivals: [["Deno", 8], ["Node", 10]] },
 ];
@@ -325,16 +325,17 @@ export async function main(args: string[]): Promise<number> {
     prefix: "uring-bench-",
   });
   const clean = () => Deno.removeSync(directory, { recursive: true });
-  const interrupted = () => {
-    clean();
-    Deno.exit(130);
-  };
-  Deno.addSignalListener("SIGINT", interrupted);
+  const signals = { SIGINT: 130, SIGTERM: 143 } as const;
+  for (const [signal, status] of Object.entries(signals)) {
+    Deno.addSignalListener(signal as Deno.Signal, () => {
+      clean();
+      Deno.exit(status);
+    });
+  }
   try {
     await measure(options, directory);
     return 0;
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupted);
     clean();
   }
 }

@@ -3,7 +3,7 @@
  *
  * Depth, batch, block, flags and file are the same, 4 KiB random reads, and the two take turns. The
  * tool takes the latency of each I/O meanwhile; fio is told to read no clock (`gtod_reduce`). With
- * SQPOLL each needs a core beside the one of the kernel's thread, and so is not bound to a CPU.
+ * SQPOLL the kernel's thread has a CPU of its own, the same for both.
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ import { Child } from "./child.ts";
 import { warm, writeNoise } from "./file.ts";
 import { hasFio, runFio } from "./fio.ts";
 import { machine } from "./machine.ts";
-import { cpuToShare, pin } from "./pin.ts";
+import { type Command, cpuBeside, cpuToShare } from "./pin.ts";
 import { ratios, type Spread, spread } from "./statistics.ts";
 
 /** What the tool is to reach of fio's rate. */
@@ -60,6 +60,8 @@ interface DuelOptions {
   readonly path: string;
   /** The CPU for both, see `cpuToShare`. */
   readonly cpu: number | null;
+  /** The CPU for the kernel's thread of SQPOLL. */
+  readonly beside: number | null;
   /** How many turns each takes. */
   readonly pairs: number;
   /** How long a turn is. */
@@ -80,7 +82,7 @@ interface DuelResult {
   readonly target: number;
 }
 
-/** The duel as bench/fio.ts and bench/pin.ts know it. */
+/** The duel as bench/fio.ts knows it. */
 function asCase({ name, file, depth, fixed, sqpoll }: Duel): Case {
   return {
     name,
@@ -96,6 +98,7 @@ function asCase({ name, file, depth, fixed, sqpoll }: Duel): Case {
 
 function settingsOf(
   { depth, file, fixed, sqpoll }: Duel,
+  beside: number | null,
 ): Partial<Settings> {
   return {
     depth,
@@ -106,30 +109,41 @@ function settingsOf(
     fixedBuffers: fixed,
     fixedFiles: fixed,
     sqpoll,
+    sqpollCpu: sqpoll ? beside ?? -1 : -1,
   };
+}
+
+function toolCommand(
+  which: Duel,
+  { path, cpu, beside }: DuelOptions,
+): Command {
+  const settings = JSON.stringify(settingsOf(which, beside));
+  const program = Deno.execPath();
+  const args = ["run", "--no-check", "-A", CONTESTANT, settings, path];
+  return cpu === null
+    ? { program, args }
+    : { program: "taskset", args: ["-c", String(cpu), program, ...args] };
+}
+
+/** What fio is told where each may run. */
+function places(
+  { sqpoll }: Duel,
+  { cpu, beside }: DuelOptions,
+): readonly string[] {
+  const own = cpu === null ? [] : [`--cpus_allowed=${cpu}`];
+  return sqpoll && beside !== null
+    ? [...own, `--sqthread_poll_cpu=${beside}`]
+    : own;
 }
 
 async function runDuel(
   which: Duel,
-  { path, cpu, pairs, seconds }: DuelOptions,
+  options: DuelOptions,
 ): Promise<DuelResult> {
+  const { path, pairs, seconds } = options;
   const measured = asCase(which);
-  const command = pin(
-    {
-      program: Deno.execPath(),
-      args: [
-        "run",
-        "--no-check",
-        "-A",
-        CONTESTANT,
-        JSON.stringify(settingsOf(which)),
-        path,
-      ],
-    },
-    measured,
-    cpu,
-  );
-  await using child = await Child.start(command);
+  const extra = places(which, options);
+  await using child = await Child.start(toolCommand(which, options));
   const prepare = () => which.file === "cached" ? warm(path) : undefined;
   await prepare();
   await child.run(WARM_UP);
@@ -140,7 +154,7 @@ async function runDuel(
     const turn = await child.run(seconds);
     tool.push(turn.operations / turn.seconds);
     await prepare();
-    fio.push(await runFio(measured, path, seconds, cpu));
+    fio.push(await runFio(measured, path, seconds, null, extra));
   }
   const name = which.name;
   const ratio = ratios(tool, fio);
@@ -168,8 +182,8 @@ function rowOf({ name, tool, fio, ratio, target }: DuelResult): string {
 
 const USAGE = `Usage: deno task bench iops [options] [names...]
 
-Measures examples/iops.ts beside fio, by turns. Runs every duel, or those whose name has one of
-NAMES in it: cached, direct, sqpoll, fixed.
+Measures examples/iops.ts beside fio, by turns. Runs every duel, or those that NAMES name, whole
+(direct-32) or by a word of it (cached, direct, sqpoll, fixed).
 
       --pairs N      turns of each (default 7)
       --seconds S    how long a turn is (default 1)
@@ -210,9 +224,11 @@ export async function main(args: string[]): Promise<number> {
     header.forEach((line) => print(line));
     const path = `${directory}/file`;
     await writeNoise(path, Number(values.size) * 2 ** 20);
+    const cpu = await cpuToShare();
     const options = {
       path,
-      cpu: await cpuToShare(),
+      cpu,
+      beside: await cpuBeside(cpu),
       pairs: Number(values.pairs),
       seconds: Number(values.seconds),
     };
@@ -229,9 +245,11 @@ async function runDuels(
   options: DuelOptions,
   print: (line: string) => void,
 ): Promise<DuelResult[]> {
-  const chosen = duels.filter(({ name }) =>
-    words.length === 0 || words.some((word) => name.includes(word))
-  );
+  const chosen = words.length === 0
+    ? duels
+    : duels.filter(({ name }) =>
+      words.some((word) => name === word || name.split("-").includes(word))
+    );
   print(heading());
   const results: DuelResult[] = [];
   for (const which of chosen) {

@@ -6,6 +6,7 @@
 
 import { show } from "./check.ts";
 import type { Kernel } from "./kernel.ts";
+import { libc } from "./libc.ts";
 import { loadLibUring } from "./liburing.ts";
 import { loadSyscall } from "./syscall.ts";
 
@@ -19,7 +20,7 @@ let syscall: Kernel | undefined;
 let preferred: Kernel | undefined;
 
 /**
- * The backend by that name, loaded at first use: one for each isolate, see libc.ts.
+ * The backend by that name: one for each isolate, see libc.ts.
  *
  * With no name: liburing where it is installed (or where the environment variable
  * `URING_LIBRARY` says), else the system calls themselves.
@@ -89,3 +90,20 @@ function libraryPath(): string | undefined {
   if (permission.state !== "granted") return undefined;
   return Deno.env.get(VARIABLE) || undefined;
 }
+
+/**
+ * Opens the libraries with this module where that asks nobody for a permission. They stay open
+ * as long as the isolate: opened by the first ring, they would count as leaked by the test of a
+ * program that happens to make it.
+ */
+function openEarly(): void {
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return;
+  try {
+    libc();
+    openKernel();
+  } catch {
+    // Whoever makes a ring is told, by the same error.
+  }
+}
+
+openEarly();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { errnoName } from "./errno.ts";
 import { systemError } from "./errors.ts";
 import { errno, errnoView, libc } from "./libc.ts";
 import { EFD_CLOEXEC, EFD_NONBLOCK, O_CLOEXEC, O_NONBLOCK } from "./linux.ts";
@@ -51,6 +52,39 @@ export function pipePair(): [read: number, write: number] {
     throw systemError(errno(), "pipe2");
   }
   return [fds[0] as number, fds[1] as number];
+}
+
+/**
+ * Waits, in poll(2), until the other end of a pipe is closed wherever it was open.
+ *
+ * @param fd the end to read from.
+ * @param patience how long at most, in milliseconds.
+ * @returns whether it was, by then.
+ * @throws {SystemError} ENOMEM if the kernel has no memory for that.
+ *
+ * @example
+ * ```ts
+ * import { closeDescriptor, hangsUp, pipePair } from "@uring/uring/ffi";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [reader, writer] = pipePair();
+ * assertEquals(hangsUp(reader, 1), false);
+ * closeDescriptor(writer);
+ * assertEquals(hangsUp(reader, 1), true);
+ * closeDescriptor(reader);
+ * ```
+ */
+export function hangsUp(fd: number, patience: number): boolean {
+  errnoView();
+  // A struct pollfd: the descriptor, the events asked for (a hang-up needs no asking), and those
+  // that came.
+  const pollfd = new Int32Array([fd, 0]);
+  const deadline = performance.now() + patience;
+  for (let left = patience;; left = deadline - performance.now()) {
+    const count = libc().poll(pollfd, 1n, Math.max(Math.ceil(left), 0));
+    if (count >= 0) return count > 0;
+    if (errnoName(errno()) !== "EINTR") throw systemError(errno(), "poll");
+  }
 }
 
 /**

@@ -10,7 +10,7 @@
 export * from "./abi.ts";
 export { type Backend, openKernel } from "./backend.ts";
 export { Block, takeBlock } from "./block.ts";
-export { closeDescriptor, eventfd, pipePair } from "./descriptors.ts";
+export { closeDescriptor, eventfd, hangsUp, pipePair } from "./descriptors.ts";
 export { errnoMessage, errnoName, errnoNumber, strerror } from "./errno.ts";
 export {
   isSystemError,

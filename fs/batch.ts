@@ -10,7 +10,7 @@ import { Failure, Loop, type Work } from "./batch_loop.ts";
 import { ReadWork } from "./batch_read.ts";
 import { type PathSource, supply } from "./batch_source.ts";
 import { StatWork } from "./batch_stat.ts";
-import { pathOf } from "./context.ts";
+import { pathOf, ringOf, type RingOption } from "./context.ts";
 import { allowOpen, allowRead, mayReadAll } from "./permission.ts";
 import type { FileInfo } from "./stat.ts";
 import { SliceRing } from "./slice_ring.ts";
@@ -18,7 +18,7 @@ import { SliceRing } from "./slice_ring.ts";
 export type { PathSource } from "./batch_source.ts";
 
 /** Options of {@linkcode readFiles} and {@linkcode statMany}. */
-export interface BatchOptions {
+export interface BatchOptions extends RingOption {
   /** How many paths are at work at a time, 1 to 1024. Default: 64. */
   concurrency?: number;
   /**
@@ -97,7 +97,7 @@ export interface FileFailure {
  * which costs a third of the CPU time of as many calls of `Deno.readFile`; the event loop gets its
  * turn every few milliseconds.
  *
- * A batch runs on a ring of its own, so there is no `ring` to choose.
+ * A batch runs on a ring of its own: `ring` only says which backend that is to have.
  *
  * Needs read permission, asked once where all may be read, else for each path.
  *
@@ -121,6 +121,7 @@ export function readFiles(
   paths: PathSource,
   options: ReadFilesOptions & { errors: "yield" },
 ): AsyncIterableIterator<FileContents | FileFailure>;
+/** {@linkcode readFiles}; the first path that fails ends it. */
 export function readFiles(
   paths: PathSource,
   options?: ReadFilesOptions,
@@ -180,6 +181,7 @@ export function statMany(
   paths: PathSource,
   options: StatManyOptions & { errors: "yield" },
 ): AsyncIterableIterator<FileStatus | FileFailure>;
+/** {@linkcode statMany}; the first path that fails ends it. */
 export function statMany(
   paths: PathSource,
   options?: StatManyOptions,
@@ -250,16 +252,20 @@ function run<R, T>(
   options: BatchOptions,
   parts: Parts<R, T>,
 ): AsyncIterableIterator<T | FileFailure> {
-  return iterate(supply(what, paths), options, parts);
+  const backend = options.ring === undefined
+    ? undefined
+    : ringOf(options).ring.backend;
+  return iterate(supply(what, paths), options, backend, parts);
 }
 
 async function* iterate<R, T>(
   source: ReturnType<typeof supply>,
   options: BatchOptions,
+  backend: string | undefined,
   { entries, admit, work: makeWork, present }: Parts<R, T>,
 ): AsyncGenerator<T | FileFailure, void, undefined> {
   const { ordered = true, errors = "throw", signal } = options;
-  await using ring = new SliceRing(entries);
+  await using ring = new SliceRing(entries, backend);
   using work = makeWork(ring);
   try {
     const loop = new Loop(ring, source, work, {

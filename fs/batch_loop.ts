@@ -211,7 +211,6 @@ export class Loop<R> {
     await this.#unlessAborted(
       room ? Promise.race([bell, arrival()]) : bell,
     );
-    this.#lastTurn = performance.now();
   }
 
   async #turn(): Promise<void> {

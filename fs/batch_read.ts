@@ -6,7 +6,6 @@
 
 import {
   IORING_OP_LINKAT,
-  IOSQE_ASYNC,
   IOSQE_FIXED_FILE,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
@@ -17,6 +16,7 @@ import {
   AT_FDCWD,
   O_CLOEXEC,
   O_RDONLY,
+  POLLIN,
   S_IFIFO,
   S_IFMT,
   S_IFREG,
@@ -32,6 +32,7 @@ import {
   prepOpenatDirect,
 } from "../ops/open.ts";
 import { prepStatx } from "../ops/path.ts";
+import { prepPollAdd } from "../ops/poll.ts";
 import { prepRead } from "../ops/rw.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -52,7 +53,8 @@ const ASIDE = PROBE + layout.size;
 const GROWTH = 64 * 1024;
 
 /** A tag says what is done in which slot. */
-const OPEN = 0, READ = 1, END = 2, STAT = 3, REST = 4, CLOSE = 5, KINDS = 8;
+const OPEN = 0, READ = 1, END = 2, STAT = 3, POLL = 4, REST = 5, CLOSE = 6;
+const KINDS = 8;
 
 const ENOMEM = 12;
 const ENFILE = 23;
@@ -161,17 +163,16 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
     this.#open(slot);
   }
 
-  #open(slot: number, more = 0): void {
+  #open(slot: number): void {
     const sqe = this.#ring.entry(slot * KINDS + OPEN);
     const place = this.#paths.address(slot);
     const flags = O_RDONLY | this.#options.flags;
     if (!this.#direct) {
       prepOpenat(sqe, AT_FDCWD, place, flags | O_CLOEXEC, 0);
-      sqe.flags = more;
       return;
     }
     prepOpenatDirect(sqe, AT_FDCWD, place, flags, 0, slot);
-    sqe.flags = more | IOSQE_IO_LINK;
+    sqe.flags = IOSQE_IO_LINK;
     this.#fds[slot] = slot;
     this.#readBlock(slot);
   }
@@ -209,6 +210,9 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
         return this.#ended(slot, res);
       case STAT:
         return this.#told(slot, res);
+      case POLL:
+        this.#readBlock(slot);
+        return -1;
       case REST:
         return this.#readMore(slot, res);
       default:
@@ -239,7 +243,7 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
       return this.#close(slot, length < 0 ? length : res);
     }
     if (res === 0 && length > 0) return this.#close(slot, length);
-    // There is more, or nothing: then it may be a FIFO, which a ring opens without waiting.
+    // There is more, or nothing: then it may be a FIFO that nobody writes to yet.
     this.#probed[slot] = res;
     const sqe = this.#ring.entry(slot * KINDS + STAT);
     const target = this.#aside.address + slot * ASIDE + PROBE;
@@ -265,10 +269,8 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
     const mode = view.getUint16(at + layout.stx_mode, true) & S_IFMT;
     if (length + probed === 0) {
       const waits = res === 0 && mode === S_IFIFO && !this.#awaited.has(slot);
-      this.#close(slot, 0);
-      if (!waits) return slot;
-      this.#awaited.add(slot);
-      this.#open(slot, IOSQE_ASYNC);
+      if (!waits) return this.#close(slot, 0);
+      this.#await(slot);
       return -1;
     }
     // The size is a hint: the file may grow, or have another name by now.
@@ -281,6 +283,17 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
       return -1;
     }
     return this.#begin(slot);
+  }
+
+  /**
+   * A ring opens a FIFO without waiting for who writes to it, and a read of it is at the end until
+   * then. It can be polled once somebody has written to it, or has come and gone.
+   */
+  #await(slot: number): void {
+    this.#awaited.add(slot);
+    const sqe = this.#ring.entry(slot * KINDS + POLL);
+    prepPollAdd(sqe, this.#fds[slot] as number, POLLIN);
+    if (this.#direct) sqe.flags = IOSQE_FIXED_FILE;
   }
 
   #fits(slot: number): boolean {

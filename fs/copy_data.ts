@@ -253,10 +253,16 @@ function filled(
   return buffer.fill(0, count, whole).subarray(0, whole);
 }
 
-/** Where it cannot be had, the writes find it, or say why not. */
+/**
+ * Reserves the space that the target will need. Where it cannot be had, the writes find it, or say
+ * why not.
+ */
 async function reserve({ ring, fd }: Place, size: number): Promise<void> {
   if (size < BLOCK) return;
   try {
+    const { dev } = await ring.submit(fileInfo("", AT_EMPTY_PATH, fd));
+    // Without a device of its own it is memory, where to reserve is half of the work, or elsewhere.
+    if ((dev >> 8 & 0xfff) === 0) return;
     await ring.submit(fallocate(fd, 0, 0, size));
   } catch (error) {
     if (!isSystemError(error)) throw error;

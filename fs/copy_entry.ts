@@ -15,7 +15,7 @@ import { hiddenBeside } from "./copy_draft.ts";
 import type { CopyTreeEntry } from "./copy_options.ts";
 import { copyRegular } from "./copy_regular.ts";
 import type { CopyWalk } from "./copy_walk.ts";
-import { allowOpen, allowReadAndWriteAll } from "./permission.ts";
+import { allowOpen, allowReadAndWriteAll, type Opening } from "./permission.ts";
 
 /** How an entry is counted. */
 export type EntryKind = "files" | "symlinks" | "links";
@@ -98,8 +98,8 @@ async function copyContents(
   { from, to, info, exists }: CopyTreeEntry,
 ): Promise<void> {
   const { ring, options } = walk;
-  const reading = allowOpen(from, { read: true, write: false }, "copyTree");
-  const writing = allowOpen(to, { read: false, write: true }, "copyTree");
+  const reading = admitted(walk, from, { read: true, write: false });
+  const writing = admitted(walk, to, { read: false, write: true });
   // What a link at the destination leads to is replaced, not the link.
   const leads = exists?.isSymlink === true;
   const place = leads ? await followed(writing) : writing;
@@ -119,7 +119,19 @@ async function copyContents(
     mode: (info.mode ?? 0o600) & 0o777,
     options,
     progress: (bytes) => walk.moved(bytes, from),
+    sharing: walk.sharing,
   });
+}
+
+/** How a path may be opened: as it is, where everything may. */
+function admitted(
+  { asks }: CopyWalk,
+  path: string,
+  access: { read: boolean; write: boolean },
+): Opening {
+  return asks
+    ? allowOpen(path, access, "copyTree")
+    : { path, flags: 0, resolve: 0 };
 }
 
 async function copyLink(

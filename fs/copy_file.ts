@@ -36,7 +36,8 @@ const NOTHING = ["ENOENT", "ENOTDIR"];
  * and renamed into its place when it is whole; whatever happens before, an error, a full disk,
  * kill -9, the old file is still there, all of it. A new file too appears only when it is whole. It
  * gets the owner of the one that it replaces where that is permitted. Its other hard links stay
- * what they were: `{ inPlace: true }` writes into the file itself, as Deno does.
+ * what they were, and the folder must be writable: `{ inPlace: true }` writes into the file itself, as
+ * Deno does.
  *
  * Holes of the source are holes of the copy. File systems that can share storage do (`reflink`).
  * What has no opcode is done by system calls of a microsecond on this thread: fchmod, fchown,
@@ -90,6 +91,7 @@ export async function copyFile(
       mode: mode & 0o777,
       options: { ...options, preserve: { mode: true, ...options.preserve } },
       progress: teller(options, source, info.size),
+      sharing: { possible: true },
     });
   } catch (error) {
     // Those two are in Deno's words already.

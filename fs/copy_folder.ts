@@ -101,9 +101,15 @@ async function lessUmask(
   return mode & wanted & BITS;
 }
 
+/** The process's umask; where it may not be asked for, one that lets in the owner only. */
 function umask(): number {
-  const status = Deno.readTextFileSync("/proc/self/status");
-  return parseInt(status.match(/^Umask:\s*(\d+)$/m)?.[1] ?? "22", 8);
+  try {
+    const status = Deno.readTextFileSync("/proc/self/status");
+    return parseInt(status.match(/^Umask:\s*(\d+)$/m)?.[1] ?? "77", 8);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return 0o077;
+    throw error;
+  }
 }
 
 async function copyFolderAttributes(

@@ -51,6 +51,8 @@ export interface FileCopy {
   readonly options: Omit<CopyOptions, "progress">;
   /** Called with how many more bytes were copied. */
   readonly progress: ((bytes: number) => void) | undefined;
+  /** Whether storage may be shared, of many copies: once it could not be, the others do not try. */
+  readonly sharing: { possible: boolean };
 }
 
 /**
@@ -211,8 +213,8 @@ async function copyContents(
   source: Descriptor,
   target: number,
 ): Promise<number> {
-  const { ring, info, options, progress } = copy;
-  const { sparse, reflink, signal } = options;
+  const { info, options, progress, sharing } = copy;
+  const { sparse, reflink } = options;
   const plain = info.isFile && options.direct !== true &&
     reflink !== "always" && sparse !== "always" && !isSparse(info);
   if (!plain || info.size === 0 || info.size >= SMALL) {
@@ -221,23 +223,32 @@ async function copyContents(
       direct: options.direct === true,
     });
   }
-  if (reflink !== "never" && share(target, source.fd, "auto")) {
-    progress?.(info.size);
-    return info.size;
+  if (reflink !== "never" && sharing.possible) {
+    sharing.possible = share(target, source.fd, "auto");
+    if (sharing.possible) {
+      progress?.(info.size);
+      return info.size;
+    }
   }
+  // It may have grown, or shrunk.
+  return await copyAtOnce(copy, source.fd, target) ??
+    await copyData(source.fd, target, dataOptions(copy));
+}
+
+/** Copies a small file by one read and one write; gives undefined if it has another size by now. */
+async function copyAtOnce(
+  { ring, info: { size }, options: { signal }, progress }: FileCopy,
+  source: number,
+  target: number,
+): Promise<number | undefined> {
+  using loan = await lend(size + 1);
   // A byte more than it has: a read that leaves that free has found the end.
-  using loan = await lend(info.size + 1);
-  const from = { ring, fd: source.fd, signal };
-  const to = { ring, fd: target, signal };
-  const room = loan.bytes.subarray(0, info.size + 1);
-  const count = await readSome(from, room, 0);
-  if (count !== info.size) {
-    // It has grown, or shrunk.
-    return await copyData(source.fd, target, dataOptions(copy));
-  }
-  await writeFull(to, room.subarray(0, count), 0);
-  progress?.(count);
-  return count;
+  const room = loan.bytes.subarray(0, size + 1);
+  const count = await readSome({ ring, fd: source, signal }, room, 0);
+  if (count !== size) return undefined;
+  await writeFull({ ring, fd: target, signal }, room.subarray(0, size), 0);
+  progress?.(size);
+  return size;
 }
 
 /** The owner and permissions of what is replaced. Only root may give files away. */

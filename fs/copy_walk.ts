@@ -77,7 +77,10 @@ export class CopyWalk {
   };
   readonly #progress: CopyProgress;
   readonly #limit: number;
-  readonly #asks: boolean;
+  /** Whether permissions are to be asked, path by path. */
+  readonly asks: boolean;
+  /** Whether files may share their storage, as far as was tried. */
+  readonly sharing: { possible: boolean } = { possible: true };
   #running = 0;
   #next: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
@@ -87,7 +90,7 @@ export class CopyWalk {
     this.ring = ring;
     this.options = options;
     this.#limit = options.concurrency ?? 64;
-    this.#asks = !(mayReadAll() && mayWriteAll());
+    this.asks = !(mayReadAll() && mayWriteAll());
     this.#progress = { files: 0, folders: 0, bytes: 0, current: "" };
   }
 
@@ -204,7 +207,7 @@ export class CopyWalk {
 
   /** Whether an entry is to be copied. */
   async #admits(entry: CopyTreeEntry): Promise<boolean> {
-    if (this.#asks) {
+    if (this.asks) {
       allowRead(entry.from, "copyTree");
       allowWrite(entry.to, "copyTree");
     }

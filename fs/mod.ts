@@ -40,6 +40,7 @@ export {
   type StatManyOptions,
 } from "./batch.ts";
 export { defaultRing, type RingOption } from "./context.ts";
+export { copyData, type CopyDataOptions } from "./copy_data.ts";
 export { copyFile } from "./copy_file.ts";
 export type {
   CopyOptions,

@@ -11,6 +11,7 @@ import {
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_SINGLE_ISSUER,
 } from "../ffi/abi.ts";
+import type { Backend } from "../ffi/backend.ts";
 import { isSystemError } from "../ffi/errors.ts";
 import { prepCancel64 } from "../ops/cancel.ts";
 import { makeWake, type Wake } from "../proactor/wake.ts";
@@ -50,9 +51,10 @@ export class SliceRing implements AsyncDisposable {
    * Makes the ring.
    *
    * @param entries how many are in flight at most.
+   * @param backend of the ring; default: as rings have it.
    */
-  constructor(entries: number) {
-    this.#ring = newRing(entries);
+  constructor(entries: number, backend?: string) {
+    this.#ring = newRing(entries, backend);
   }
 
   /** The ring: for what is registered with it. */
@@ -91,7 +93,10 @@ export class SliceRing implements AsyncDisposable {
 
   /** Resolves once there may be completions. */
   sleep(): Promise<void> {
-    return this.#sleep ??= this.#fallAsleep();
+    // It may be over before it is a promise: what it leaves is cleared later.
+    return this.#sleep ??= this.#fallAsleep().finally(() => {
+      this.#sleep = undefined;
+    });
   }
 
   async #fallAsleep(): Promise<void> {
@@ -110,7 +115,6 @@ export class SliceRing implements AsyncDisposable {
     } finally {
       wake.keepAlive(false);
       wake.disarm();
-      this.#sleep = undefined;
     }
   }
 
@@ -144,10 +148,16 @@ export class SliceRing implements AsyncDisposable {
   }
 }
 
-function newRing(entries: number): Ring {
+function newRing(entries: number, backend?: string): Ring {
+  const chosen = backend === undefined ? {} : { backend: backend as Backend };
   for (const flags of RUNNING) {
     try {
-      return new Ring({ entries, cqEntries: 2 * entries, flags });
+      return new Ring({
+        entries,
+        cqEntries: 2 * entries,
+        flags,
+        ...chosen,
+      });
     } catch (error) {
       const unknown = isSystemError(error) && error.code === "EINVAL";
       if (!unknown || flags === 0) throw error;

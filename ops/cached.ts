@@ -28,7 +28,8 @@ export interface CachedOptions<C extends Cached> extends ReadWriteOptions {
    * sends the read again without that flag. A hit costs nothing more than a plain read; a miss
    * one more entry.
    *
-   * A file system that cannot tell answers EOPNOTSUPP. With O_DIRECT there is no cache to ask.
+   * A file system that cannot tell answers EOPNOTSUPP. With O_DIRECT there is no cache to ask, and
+   * with `IOSQE_ASYNC` nobody who does: a worker waits, and every read counts as a hit.
    */
   cached: C;
 }

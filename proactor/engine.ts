@@ -9,7 +9,6 @@ import {
   IORING_FEAT_LINKED_FILE,
   IORING_SETUP_SQPOLL,
   IORING_SQ_CQ_OVERFLOW,
-  IORING_SQ_TASKRUN,
   IOSQE_IO_DRAIN,
 } from "../ffi/abi.ts";
 import { isSystemError } from "../ffi/errors.ts";
@@ -18,16 +17,15 @@ import { type Completion, type Held, type Op, release } from "../ops/op.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { Sqe } from "../ring/sqe.ts";
-import {
-  CLOSED,
-  closedError,
-  completionError,
-  failWith,
-  timeoutError,
-  wasCancelled,
-} from "./errors.ts";
+import { type Batch, BatchQueue } from "./batch.ts";
+import { Bell } from "./bell.ts";
+import { Budget, ROUND } from "./budget.ts";
+import { type Counters, newCounters } from "./counters.ts";
+import { wasCancelled } from "./errors.ts";
 import { returnBuffer } from "./groups.ts";
+import { Insistence } from "./insistence.ts";
 import type { Settings } from "./options.ts";
+import { promiseOutcome, settleCancelled, settleOp } from "./settle.ts";
 import {
   type Extra,
   ignore,
@@ -35,8 +33,6 @@ import {
   type Slot,
   SlotTable,
 } from "./slots.ts";
-import { after } from "./timer.ts";
-import { makeWake, type Wake } from "./wake.ts";
 
 const ENOENT = 2;
 
@@ -48,69 +44,17 @@ const HELPER = 1;
 /** A message of another ring, see {@linkcode Uring.post}. */
 export const MESSAGE = 2;
 
-/**
- * After so much work without a turn of the event loop timers and sockets get theirs. A completion
- * counts as 1, a round, which is a system call, as {@linkcode ROUND}.
- */
-const BUDGET = 2048;
-const ROUND = 32;
-
-/** How long to wait until what could not be cancelled is tried again, in milliseconds. */
-const RETRY = 5;
-
-/** The engines that sleep with ops in flight: nothing else holds them meanwhile. */
-const asleep = new Set<Engine>();
-
-/** Takes the bell of a forgotten engine down; its ring closes by a finalizer of its own. */
-const forgotten = new FinalizationRegistry<Wake>((wake) => wake.close());
-
-/** Figures of an engine. */
-export interface Counters {
-  /** Ops handed to the kernel. */
-  submitted: number;
-  /** Ops whose last completion came. */
-  completed: number;
-  /** Of those, the ones that came within the enter that submitted them. */
-  inline: number;
-  /** How often it went to sleep. */
-  sleeps: number;
-  /** How often it was woken. */
-  wakes: number;
-  /** How often completions had overflowed the queue. */
-  overflows: number;
-  /** How often a multishot was submitted again. */
-  rearms: number;
-  /** Completions that belonged to nobody: late, or of a ring that sends messages. */
-  strays: number;
-}
-
-/** One or more ops that go to the kernel together, waiting for room. */
-export interface Batch {
-  /** How many entries they take. */
-  readonly size: number;
-  /** Puts them into the queue, in which there is room for all. */
-  launch(): void;
-  /**
-   * They will never be launched: the engine closes, or is broken, and why.
-   */
-  abandon(broken?: unknown): void;
-}
+/** Scheduled for the end of the microtask that runs. */
+const SOON = 1;
+/** Scheduled for the next turn of the event loop. */
+const NEXT_TURN = 2;
 
 /** The engine. One for each `Uring`. */
 export class Engine {
   /** The ring. */
   declare readonly ring: Ring;
   /** Figures. */
-  readonly counters: Counters = {
-    submitted: 0,
-    completed: 0,
-    inline: 0,
-    sleeps: 0,
-    wakes: 0,
-    overflows: 0,
-    rearms: 0,
-    strays: 0,
-  };
+  declare readonly counters: Counters;
   /** Whether new ops are taken: not once it closes, or its ring cannot be entered. */
   accepting = true;
   /** Runs the op that takes the place of another, with what that was submitted with. */
@@ -119,26 +63,20 @@ export class Engine {
   onMessage: ((value: number, data: number) => void) | undefined;
   #idlers: (() => void)[] = [];
   declare private readonly settings: Settings;
-  readonly #slots = new SlotTable();
-  readonly #waiting: Batch[] = [];
-  #firstWaiting = 0;
+  readonly #slots = new SlotTable((slot) => this.#collect(slot));
+  readonly #waiting = new BatchQueue();
   /** Entries whose last completion has not come. */
   #inFlight = 0;
   /** Of those, the ones with IOSQE_IO_DRAIN. */
   #drains = 0;
-  /** The tags of ops to cancel as soon as they can be. */
-  readonly #insisted = new Set<number>();
-  /** Stops the timer that tries them again. */
-  #retry: (() => void) | undefined;
-  /** What was done since the last turn of the event loop, see {@linkcode BUDGET}. */
-  #spent = 0;
-  #scheduled = false;
+  readonly #insistence = new Insistence(this);
+  declare private readonly budget: Budget;
+  #scheduled: 0 | typeof SOON | typeof NEXT_TURN = 0;
   #polling = false;
   #entering = false;
   #pumping = false;
   #lastProgress = 0;
-  #wake: Wake | undefined;
-  #armed = false;
+  declare private readonly bell: Bell;
   #alive = true;
   /** The turn in which it looks again. */
   #turn: ReturnType<typeof setImmediate> | undefined;
@@ -146,7 +84,8 @@ export class Engine {
   /** What the kernel may still use of a ring that cannot be entered. */
   readonly #lost: Held[] = [];
   declare private readonly limit: number;
-  declare private readonly polled: boolean;
+  /** Whether a thread of the kernel takes the ops. */
+  declare readonly polled: boolean;
   readonly #flush = (): void => this.#runFlush();
   readonly #poll = (): void => this.#runPoll();
   readonly #visit = (cqe: Cqe): void => this.#complete(cqe);
@@ -155,11 +94,14 @@ export class Engine {
   constructor(settings: Settings) {
     this.settings = settings;
     this.ring = settings.ring;
+    this.counters = newCounters();
+    this.budget = new Budget();
+    this.bell = new Bell(this, settings);
     this.limit = settings.ring.cq.entries;
     this.polled = (settings.ring.flags & IORING_SETUP_SQPOLL) !== 0;
     // Before Linux 5.18 registering an eventfd waits for everything that is in flight.
     const early = (settings.ring.features & IORING_FEAT_LINKED_FILE) === 0;
-    if (early && settings.sleep) this.#wake = this.#makeWake();
+    if (early && settings.sleep) this.bell.putUp();
   }
 
   /** Entries in the kernel, or on their way to it. */
@@ -169,17 +111,17 @@ export class Engine {
 
   /** Batches that wait for room. */
   get queued(): number {
-    return this.#waiting.length - this.#firstWaiting;
+    return this.#waiting.length;
   }
 
   /** Whether it sleeps. */
   get sleeping(): boolean {
-    return this.#armed;
+    return this.bell.armed;
   }
 
   /** How the engine is woken; undefined before it first slept. */
   get wakeKind(): string | undefined {
-    return this.#wake?.kind;
+    return this.bell.kind;
   }
 
   /** Whether what is in flight keeps the process alive. */
@@ -201,14 +143,60 @@ export class Engine {
 
   /**
    * Launches an op at once, if nothing waits before it and there is room for it; otherwise
-   * false, and it must be enqueued.
+   * null, and it must be enqueued. Also where a thread of the kernel takes it: nothing is done by
+   * the end of the turn there, see {@linkcode tryLaunchPolled}.
+   *
+   * @returns its slot. Its `collect` must be called in a microtask of its own: that hands the op
+   * to the kernel, together with all that was launched by then, and gives the result.
    */
-  tryLaunch(op: Op<unknown>, resolve: Settle, reject: Settle): boolean {
-    if (this.#inFlight >= this.limit || this.queued !== 0) return false;
+  tryLaunch(op: Op<unknown>): Slot | null {
+    if (
+      this.polled || this.#inFlight >= this.limit || this.#waiting.length !== 0
+    ) return null;
+    const sqe = this.ring.sqe() ?? this.#entryAfterEnter();
+    if (sqe === null) return null;
+    const slot = this.#slots.take();
+    slot.claimed = true;
+    try {
+      slot.held = op.encode(sqe);
+    } catch (error) {
+      this.#neutralize(sqe);
+      slot.outcome = Promise.reject(error);
+      return slot;
+    }
+    sqe.words[sqe.base + 8] = slot.tag;
+    slot.op = op;
+    this.#inFlight++;
+    this.counters.submitted++;
+    if (this.#scheduled === 0 && this.#broken === undefined) {
+      if (this.budget.left) this.#scheduled = SOON;
+      else this.#flushNextTurn();
+    }
+    return slot;
+  }
+
+  /** {@linkcode tryLaunch} where a thread of the kernel takes the ops; false if it must be enqueued. */
+  tryLaunchPolled(op: Op<unknown>, resolve: Settle, reject: Settle): boolean {
+    if (
+      !this.polled || this.#inFlight >= this.limit || this.queued !== 0
+    ) return false;
     const sqe = this.ring.sqe() ?? this.#entryAfterEnter();
     if (sqe === null) return false;
     this.#encode(sqe, op, 0, resolve, reject, null);
     return true;
+  }
+
+  /** What became of an op, or a promise of it: for the microtask that its submitter waits for. */
+  #collect(slot: Slot): unknown {
+    // Also if the op is over: what was launched after it counts on this.
+    if (this.#scheduled === SOON) this.#runFlush();
+    // The kernel has yet to do it.
+    if (slot.op !== null) promiseOutcome(slot);
+    const { outcome } = slot;
+    slot.outcome = undefined;
+    slot.claimed = false;
+    if (slot.op === null) this.#slots.recycle(slot);
+    return outcome;
   }
 
   /** Launches a batch when its turn comes; abandons it if none will. */
@@ -223,10 +211,7 @@ export class Engine {
 
   /** Takes a batch out of the queue; false if it is launched already. */
   withdraw(batch: Batch): boolean {
-    const at = this.#waiting.indexOf(batch, this.#firstWaiting);
-    if (at < 0) return false;
-    this.#waiting.splice(at, 1);
-    return true;
+    return this.#waiting.withdraw(batch);
   }
 
   /** Makes sure that `count` entries are free; false if the kernel takes none just now. */
@@ -288,7 +273,7 @@ export class Engine {
     extra: Extra | null,
   ): Slot {
     if (flags !== 0) sqe.flags |= flags;
-    sqe.tag = slot.tag;
+    sqe.tag = slot.tag >>> 0;
     slot.op = op;
     slot.resolve = resolve;
     slot.reject = reject;
@@ -335,7 +320,7 @@ export class Engine {
   }
 
   #asHelper(sqe: Sqe, tag = 0): void {
-    sqe.set64(8, HELPER * 2 ** 32 + tag, "sqe.userData");
+    sqe.set64(8, HELPER * 2 ** 32 + (tag >>> 0), "sqe.userData");
     this.#inFlight++;
     this.schedule();
   }
@@ -344,7 +329,7 @@ export class Engine {
   cancel(tag: number): void {
     // Behind a drain the cancellation would wait for what it is to cancel.
     if (this.#drains > 0) this.insist(tag);
-    else this.#cancelByEntry(tag);
+    else this.cancelByEntry(tag);
   }
 
   /**
@@ -353,56 +338,36 @@ export class Engine {
    */
   insist(tag: number): void {
     if (this.#broken !== undefined) return;
-    this.#insisted.add(tag);
+    this.#insistence.add(tag);
     this.schedule();
   }
 
-  #cancelByEntry(tag: number): void {
+  /** {@linkcode cancel}, at once. Internal. */
+  cancelByEntry(tag: number): void {
     if (!this.makeSpace(1)) {
       // The queue is being taken from, or the kernel behind: when it is looked at again.
       this.insist(tag);
       return;
     }
     const sqe = this.#entry();
-    prepCancel64(sqe, tag, 0);
+    prepCancel64(sqe, tag >>> 0, 0);
     this.#asHelper(sqe, tag);
-  }
-
-  #cancelInsisted(byEntry = false): void {
-    for (const tag of [...this.#insisted]) {
-      if (!this.#isCancellable(tag)) this.#insisted.delete(tag);
-      // Before Linux 6.0 only an entry can, and to try it at every look would be all that is done.
-      else if (!cancelNow(this.ring, tag) && byEntry) {
-        this.#insisted.delete(tag);
-        this.#cancelByEntry(tag);
-      }
-    }
-    if (this.#insisted.size === 0) this.#stopRetrying();
-    // What begins without a completion before it wakes nobody.
-    else if (this.#broken === undefined) {
-      this.#retry ??= after(RETRY, () => this.#retryNow());
-    }
-  }
-
-  #retryNow(): void {
-    this.#retry = undefined;
-    if (!this.ring.closed) this.#cancelInsisted(true);
-  }
-
-  #stopRetrying(): void {
-    this.#retry?.();
-    this.#retry = undefined;
   }
 
   /** Sees to it that what is in the queue gets to the kernel, once for each turn. */
   schedule(): void {
-    if (this.#scheduled || this.#broken !== undefined) return;
-    this.#scheduled = true;
-    if (this.#spent < BUDGET) {
-      queueMicrotask(this.#flush);
+    if (this.#scheduled !== 0 || this.#broken !== undefined) return;
+    if (!this.budget.left) {
+      this.#flushNextTurn();
       return;
     }
-    this.#spent = 0;
+    this.#scheduled = SOON;
+    queueMicrotask(this.#flush);
+  }
+
+  #flushNextTurn(): void {
+    this.#scheduled = NEXT_TURN;
+    this.budget.spent = 0;
     setImmediate(this.#flush);
   }
 
@@ -417,14 +382,16 @@ export class Engine {
   }
 
   #runFlush(): void {
-    this.#scheduled = false;
+    // Whoever collected first has done it.
+    if (this.#scheduled === 0) return;
+    this.#scheduled = 0;
     if (this.ring.closed) return;
-    this.#spent += ROUND;
-    this.#disarm();
+    this.budget.spent += ROUND;
+    this.bell.disarm();
     const before = this.counters.completed;
     this.#enter();
     this.counters.inline += this.counters.completed - before;
-    if (this.#insisted.size > 0) this.#cancelInsisted();
+    if (this.#insistence.size > 0) this.#insistence.tryAll();
     this.#pump();
     this.#next();
   }
@@ -434,7 +401,7 @@ export class Engine {
     this.#entering = true;
     try {
       this.ring.submit();
-      this.#spent += this.#take();
+      this.budget.spent += this.#take();
     } catch (error) {
       this.#break(error);
     } finally {
@@ -445,7 +412,7 @@ export class Engine {
   /** Launches what waits, as far as there is room. */
   #pump(): void {
     // To make space is to complete ops, which may enqueue others: they come after those here.
-    if (this.#pumping) return;
+    if (this.#pumping || this.#waiting.length === 0) return;
     this.#pumping = true;
     try {
       this.#launchWaiting();
@@ -456,51 +423,53 @@ export class Engine {
 
   #launchWaiting(): void {
     const waiting = this.#waiting;
-    while (this.#firstWaiting < waiting.length) {
-      const batch = waiting[this.#firstWaiting] as Batch;
+    for (let batch; (batch = waiting.first) !== undefined;) {
       // A batch larger than the limit goes alone.
       if (this.#inFlight > 0 && this.#inFlight + batch.size > this.limit) {
-        break;
+        return;
       }
       if (!this.makeSpace(batch.size)) {
         this.schedule();
-        break;
+        return;
       }
       // If the ring broke meanwhile, it was abandoned.
-      if (waiting[this.#firstWaiting] !== batch) continue;
-      this.#firstWaiting++;
+      if (waiting.first !== batch) continue;
+      waiting.shift();
       batch.launch();
-    }
-    if (this.#firstWaiting === waiting.length) {
-      waiting.length = 0;
-      this.#firstWaiting = 0;
-    } else if (this.#firstWaiting > 1024) {
-      waiting.splice(0, this.#firstWaiting);
-      this.#firstWaiting = 0;
     }
   }
 
   // --- out of the kernel
 
   #complete(cqe: Cqe): void {
-    if (cqe.tagHigh !== 0) {
+    const { words, base } = cqe;
+    if (words[base + 1] !== 0) {
       this.#completeOther(cqe);
       return;
     }
-    const slot = this.#slots.find(cqe.tag);
+    const slot = this.#slots.find(words[base] as number);
     if (slot === undefined) {
       this.counters.strays++;
       return;
     }
-    if (slot.extra !== null || cqe.more || slot.first !== null) {
-      this.#completeExtra(slot, cqe);
+    if (
+      slot.claimed !== true || cqe.res < 0 || cqe.more || slot.extra !== null ||
+      slot.first !== null
+    ) {
+      this.#completeSlowly(slot, cqe);
       return;
     }
+    // Done before its submitter came back for it: no promise is needed to tell of it.
     this.#inFlight--;
     this.counters.completed++;
-    const { op, held, resolve, reject } = slot as Slot & { op: Op<unknown> };
-    this.#slots.give(slot);
-    settleOp(this, op, cqe, held, resolve, reject, null);
+    const { op, held } = slot as Slot & { op: Op<unknown> };
+    this.#slots.finish(slot);
+    try {
+      slot.outcome = op.decode(cqe, held);
+    } catch (error) {
+      slot.outcome = Promise.reject(error);
+    }
+    release(held);
   }
 
   #completeOther(cqe: Cqe): void {
@@ -513,19 +482,22 @@ export class Engine {
     } else this.counters.strays++;
   }
 
-  #completeHelper({ tag, res }: Cqe): void {
+  #completeHelper(cqe: Cqe): void {
+    const tag = cqe.tag | 0;
     this.#inFlight--;
     // The op is about to end, or has yet to begin: held up by the one that it is linked behind.
-    if (res === -ENOENT && this.#isCancellable(tag)) this.#insisted.add(tag);
+    if (cqe.res === -ENOENT && this.isCancellable(tag)) {
+      this.#insistence.add(tag);
+    }
   }
 
   /** Not once a zero-copy send is done, and only its buffer still with the kernel. */
-  #isCancellable(tag: number): boolean {
+  isCancellable(tag: number): boolean {
     return this.#slots.find(tag)?.first === null;
   }
 
-  /** Ops that give several completions, and those with a signal or a timeout. */
-  #completeExtra(slot: Slot, cqe: Cqe): void {
+  /** Ops that were not done at once, that failed, that give several completions. */
+  #completeSlowly(slot: Slot, cqe: Cqe): void {
     const op = slot.op as Op<unknown>;
     const { extra, held } = slot;
     const last = !cqe.more;
@@ -536,6 +508,7 @@ export class Engine {
       return;
     }
     const completion: Completion = slot.first ?? cqe;
+    if (slot.claimed) promiseOutcome(slot);
     const { resolve, reject } = slot;
     if (last) {
       this.#inFlight--;
@@ -552,44 +525,29 @@ export class Engine {
     } else if (extra !== null && wasCancelled(completion.res)) {
       release(held);
       returnBuffer(this.ring, op, completion);
-      this.#settleCancelled(op, extra, completion.res, resolve, reject);
+      settleCancelled(op, extra, completion.res, resolve, reject);
     } else {
       settleOp(this, op, completion, held, resolve, reject, extra);
     }
   }
 
-  #settleCancelled(
-    op: Op<unknown>,
-    extra: Extra,
-    res: number,
-    resolve: Settle,
-    reject: Settle,
-  ): void {
-    const { timeout } = extra;
-    if (extra.reason === CLOSED) resolve(failWith(() => closedError(op)));
-    else if (extra.cancelled) reject(extra.reason);
-    else if (timeout !== undefined) {
-      resolve(failWith(() => timeoutError(op, timeout, res)));
-    } else resolve(failWith(() => completionError(op, res)));
-  }
-
   /** What next: nothing, another enter, or a look round in the next turn. */
   #next(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled !== 0) return;
     if (this.#inFlight === 0 || this.#broken !== undefined) {
       this.#rest();
     } else if (!this.polled && this.ring.sq.ready > 0) {
       // The kernel took fewer than offered: not before the next turn, or this never ends.
-      this.#spent = BUDGET;
+      this.budget.exhaust();
       this.schedule();
     } else this.#startPolling();
   }
 
   /** Nothing is in flight, or nothing will ever come of it. */
   #rest(): void {
-    this.#wake?.keepAlive(false);
-    asleep.delete(this);
+    this.bell.rest();
     if (this.#listening) this.#startPolling();
+    if (this.#idlers.length === 0) return;
     for (const idler of this.#idlers.splice(0)) idler();
   }
 
@@ -601,11 +559,11 @@ export class Engine {
 
   #runPoll(): void {
     this.#polling = false;
-    this.#spent = 0;
-    if (this.ring.closed || this.#armed) return;
+    this.budget.spent = 0;
+    if (this.ring.closed || this.bell.armed) return;
     const progress = this.#reap();
     if (
-      this.ring.closed || this.#scheduled || this.#broken !== undefined ||
+      this.ring.closed || this.#scheduled !== 0 || this.#broken !== undefined ||
       (this.#inFlight === 0 && !this.#listening)
     ) {
       this.#next();
@@ -628,7 +586,7 @@ export class Engine {
     try {
       const full = (this.ring.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
       const reaped = this.#take(full);
-      if (this.#insisted.size > 0) this.#cancelInsisted();
+      if (this.#insistence.size > 0) this.#insistence.tryAll();
       this.#pump();
       return reaped;
     } catch (error) {
@@ -650,65 +608,36 @@ export class Engine {
   /** Goes to sleep; false if there is something to do after all. */
   #sleep(): boolean {
     if (!this.settings.sleep) return false;
-    if (this.#insisted.size > 0) {
+    if (this.#insistence.size > 0) {
       // What the kernel's thread has not taken yet cannot be cancelled yet.
       if (this.ring.sq.ready > 0) return false;
-      this.#cancelInsisted();
+      this.#insistence.tryAll();
     }
-    const wake = this.#wake ??= this.#tryMakeWake();
-    if (wake === undefined) return false;
-    wake.arm();
-    // What came before the bell was armed does not ring it.
-    const pending = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
-    if (this.ring.cq.ready > 0 || (this.ring.sq.flags & pending) !== 0) {
-      wake.disarm();
-      return false;
-    }
-    this.#armed = true;
+    if (!this.#tryBell() || !this.bell.arm(this.#alive)) return false;
     this.counters.sleeps++;
-    asleep.add(this);
-    wake.keepAlive(this.#alive);
     return true;
   }
 
-  /** A doorbell; undefined if there is none to be had, for the moment or for ever. */
-  #tryMakeWake(): Wake | undefined {
+  /** Whether there is a doorbell; there may be none to be had, for the moment or for ever. */
+  #tryBell(): boolean {
     try {
-      return this.#makeWake();
+      this.bell.putUp();
+      return true;
     } catch (error) {
       // Out of descriptors, say: it goes on looking, and tries again.
       if (!isSystemError(error)) this.#break(error);
-      return undefined;
+      return false;
     }
-  }
-
-  #makeWake(): Wake {
-    // Weak: the bell is held by the event loop, and must not hold a forgotten engine.
-    const self = new WeakRef(this);
-    const onRing = () => self.deref()?.onRing();
-    const { wake } = this.settings;
-    const made = typeof wake === "function"
-      ? wake(this.ring, onRing)
-      : makeWake(this.ring, onRing, wake);
-    forgotten.register(this, made, this);
-    return made;
   }
 
   /** The bell rang. Internal: the {@linkcode Wake} calls it. */
   onRing(): void {
-    if (this.ring.closed || !this.#armed) return;
+    if (this.ring.closed || !this.bell.armed) return;
     this.counters.wakes++;
-    this.#disarm();
-    this.#spent = 0;
+    this.bell.disarm();
+    this.budget.spent = 0;
     this.#reap();
     if (!this.ring.closed) this.#next();
-  }
-
-  #disarm(): void {
-    if (!this.#armed) return;
-    this.#armed = false;
-    asleep.delete(this);
-    this.#wake?.disarm();
   }
 
   /** Whether what is in flight keeps the process alive. */
@@ -716,24 +645,21 @@ export class Engine {
     this.#alive = yes;
     if (!this.settings.sleep && yes) this.#turn?.ref();
     if (!this.settings.sleep && !yes) this.#turn?.unref();
-    if (this.#armed) this.#wake?.keepAlive(yes);
+    this.bell.keepAlive(yes);
   }
 
   /** Listens for messages, or no more. */
   listen(onMessage: ((value: number, data: number) => void) | undefined): void {
     this.onMessage = onMessage;
-    this.#disarm();
-    if (!this.#scheduled) this.#next();
+    this.bell.disarm();
+    if (this.#scheduled === 0) this.#next();
   }
 
   // --- the end
 
   /** Gives up what waits for room: because the engine closes, or is broken, and why. */
   abandonQueued(broken?: unknown): void {
-    const waiting = this.#waiting.splice(this.#firstWaiting);
-    this.#waiting.length = 0;
-    this.#firstWaiting = 0;
-    for (const batch of waiting) batch.abandon(broken);
+    for (const batch of this.#waiting.clear()) batch.abandon(broken);
   }
 
   /**
@@ -743,11 +669,11 @@ export class Engine {
    */
   #break(error: unknown): void {
     this.#broken ??= error;
-    this.#insisted.clear();
-    this.#stopRetrying();
+    this.#insistence.clear();
     this.accepting = false;
-    this.#disarm();
+    this.bell.disarm();
     for (const slot of [...this.#slots.inUse()]) {
+      if (slot.claimed) promiseOutcome(slot);
       const { extra, held, reject } = slot;
       this.#lost.push(held);
       this.#slots.give(slot);
@@ -771,53 +697,8 @@ export class Engine {
 
   /** Takes the ring down. Nothing may be in flight. */
   close(): void {
-    this.#disarm();
+    this.bell.disarm();
     this.ring.close();
-    forgotten.unregister(this);
-    this.#wake?.close();
+    this.bell.close();
   }
-}
-
-/** Cancels an op at once, without an entry in the queue; false if this kernel, before 6.0, cannot. */
-function cancelNow(ring: Ring, tag: number): boolean {
-  try {
-    ring.cancel({ userData: tag, timeout: 0 });
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-    if (error.code === "EINVAL") return false;
-    // ETIME: it is told, and on its way to its end.
-    if (error.code !== "ETIME") throw error;
-  }
-  return true;
-}
-
-/** Settles the promise of an op by its completion. */
-function settleOp(
-  engine: Engine,
-  op: Op<unknown>,
-  completion: Completion,
-  held: Held,
-  resolve: Settle,
-  reject: Settle,
-  extra: Extra | null,
-): void {
-  if (op.failed(completion)) {
-    const { res } = completion;
-    release(held);
-    returnBuffer(engine.ring, op, completion);
-    const again = op.retry(completion);
-    if (again !== undefined) resolve(engine.resubmit(again, extra));
-    else resolve(failWith(() => completionError(op, res)));
-    return;
-  }
-  let value: unknown;
-  try {
-    value = op.decode(completion, held);
-  } catch (error) {
-    reject(error);
-    return;
-  } finally {
-    release(held);
-  }
-  resolve(value);
 }

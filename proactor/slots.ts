@@ -10,7 +10,7 @@ import type { SubmitOptions } from "./options.ts";
 /** How many bits of a tag are the slot's index; the others are its generation. */
 const INDEX_BITS = 18;
 const INDEX_MASK = (1 << INDEX_BITS) - 1;
-const GENERATIONS = 1 << (32 - INDEX_BITS);
+const NEXT_GENERATION = 1 << INDEX_BITS;
 
 /** What only some ops have: a signal, a timeout, a consumer of many results. */
 export interface Extra {
@@ -62,25 +62,43 @@ export type Settle = (value: unknown) => void;
 export class Slot {
   /** The slot's place in the table. */
   declare readonly index: number;
-  /** The tag of the op in flight: generation and index. Unsigned. */
+  /** The tag of the op in flight: generation and index. A signed integer: V8 boxes larger ones. */
   declare tag: number;
-  /** The op; null in a free slot. */
-  op: Op<unknown> | null = null;
+  /** The op; null in a free slot, and when the op is over. */
+  declare op: Op<unknown> | null;
   /** What the kernel may still write to or read from. */
-  held: Held = undefined;
-  /** Resolves the op's promise. */
-  resolve: Settle = ignore;
-  /** Rejects the op's promise. */
-  reject: Settle = ignore;
+  declare held: Held;
+  /** Resolves the op's promise, if it has one. */
+  declare resolve: Settle;
+  /** Rejects the op's promise, if it has one. */
+  declare reject: Settle;
   /** What only some ops have. */
-  extra: Extra | null = null;
+  declare extra: Extra | null;
   /** Of an op with two completions, a zero-copy send, the first: the one with the result. */
-  first: Completion | null = null;
+  declare first: Completion | null;
+  /** Whether somebody will come for the outcome: until then the slot is not used again. */
+  declare claimed: boolean;
+  /** For whom claimed it: what the op gave, or a promise of it. */
+  declare outcome: unknown;
+  /** Gives the outcome to whom claimed it. Made once: a closure for each op would cost. */
+  declare readonly collect: () => unknown;
+  /** The next free slot. */
+  declare next: Slot | null;
 
   /** Makes a free slot. */
-  constructor(index: number) {
+  constructor(index: number, collect: (slot: Slot) => unknown) {
     this.index = index;
     this.tag = index;
+    this.op = null;
+    this.held = undefined;
+    this.resolve = ignore;
+    this.reject = ignore;
+    this.extra = null;
+    this.first = null;
+    this.claimed = false;
+    this.outcome = undefined;
+    this.collect = () => collect(this);
+    this.next = null;
   }
 }
 
@@ -92,44 +110,72 @@ export function ignore(_value: unknown): void {}
  * that a late completion cannot settle the promise of the op that came after.
  */
 export class SlotTable {
-  readonly #slots: Slot[] = [];
-  readonly #free: Slot[] = [];
+  // Constants to V8, unlike #fields, see ring/submission_queue.ts.
+  declare private readonly slots: Slot[];
+  declare private readonly collect: (slot: Slot) => unknown;
+  declare private free: Slot | null;
+
+  /**
+   * An empty table.
+   *
+   * @param collect gives the outcome of a slot's op to whom claimed it.
+   */
+  constructor(collect: (slot: Slot) => unknown) {
+    this.slots = [];
+    this.collect = collect;
+    this.free = null;
+  }
 
   /** Takes a free slot. */
   take(): Slot {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    const slot = new Slot(this.#slots.length);
-    if (slot.index > INDEX_MASK) {
-      throw new RangeError(`Uring: more than ${INDEX_MASK + 1} ops in flight.`);
-    }
-    this.#slots.push(slot);
+    const slot = this.free;
+    if (slot === null) return this.#grow();
+    this.free = slot.next;
     return slot;
   }
 
-  /** Gives a slot back: its next op has another tag. */
-  give(slot: Slot): void {
+  #grow(): Slot {
+    const slot = new Slot(this.slots.length, this.collect);
+    if (slot.index > INDEX_MASK) {
+      throw new RangeError(`Uring: more than ${INDEX_MASK + 1} ops in flight.`);
+    }
+    this.slots.push(slot);
+    return slot;
+  }
+
+  /** The op is over: a completion that comes all the same finds nobody. */
+  finish(slot: Slot): void {
     slot.op = null;
     slot.held = undefined;
+    slot.tag = (slot.tag + NEXT_GENERATION) | 0;
+  }
+
+  /** Lets the next op have a slot whose op is over. */
+  recycle(slot: Slot): void {
+    slot.next = this.free;
+    this.free = slot;
+  }
+
+  /** Gives a slot back, with all that it had; one that is claimed, not before it is collected. */
+  give(slot: Slot): void {
+    this.finish(slot);
     slot.resolve = ignore;
     slot.reject = ignore;
     slot.extra = null;
     slot.first = null;
-    const generation = ((slot.tag >>> INDEX_BITS) + 1) % GENERATIONS;
-    slot.tag = ((generation << INDEX_BITS) | slot.index) >>> 0;
-    this.#free.push(slot);
+    if (!slot.claimed) this.recycle(slot);
   }
 
-  /** The slot with this tag; undefined if its op is over. */
+  /** The slot with this tag, signed or not; undefined if its op is over. */
   find(tag: number): Slot | undefined {
-    const slot = this.#slots[tag & INDEX_MASK];
-    return slot !== undefined && slot.tag === tag && slot.op !== null
+    const slot = this.slots[tag & INDEX_MASK];
+    return slot !== undefined && slot.tag === (tag | 0) && slot.op !== null
       ? slot
       : undefined;
   }
 
   /** The slots in use. */
   *inUse(): Generator<Slot> {
-    for (const slot of this.#slots) if (slot.op !== null) yield slot;
+    for (const slot of this.slots) if (slot.op !== null) yield slot;
   }
 }

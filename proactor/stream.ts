@@ -6,7 +6,8 @@
 
 import type { Completion, Held, Op } from "../ops/op.ts";
 import type { Received } from "../ops/provided.ts";
-import type { Batch, Engine } from "./engine.ts";
+import type { Batch } from "./batch.ts";
+import type { Engine } from "./engine.ts";
 import {
   closedError,
   completionError,

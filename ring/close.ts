@@ -9,11 +9,14 @@ import type { Kernel, RingMapping } from "../ffi/kernel.ts";
 import { io_uring_sync_cancel_reg as cancel } from "../ffi/layout.ts";
 import { drain, wasUsed } from "./drain.ts";
 import { withBlock } from "./registration/argument.ts";
+import { RingEnd } from "./end.ts";
 import { encodeCancel } from "./registration/cancel.ts";
 import { unregisterRingFd } from "./registration/ring_fd.ts";
 
 /** How long to wait for what cannot be cancelled, in milliseconds. */
 const PATIENCE = 10_000;
+/** How long to wait for that while the ring is open: what it takes where the kernel can tell. */
+const QUICK = 100;
 
 /** What there is to close of a ring, whether somebody still holds it or not. */
 export interface Remains {
@@ -35,8 +38,13 @@ export interface Remains {
  * whoever closes it keeps the buffers.
  */
 export function closeRing({ kernel, mapping, ringFd, keep }: Remains): void {
+  let end: RingEnd | undefined;
   if (wasUsed(mapping) && cancelEverything(kernel, mapping)) {
-    drain(kernel, mapping, PATIENCE, () => cancelEverything(kernel, mapping));
+    const again = () => cancelEverything(kernel, mapping);
+    if (!drain(kernel, mapping, QUICK, again)) {
+      end = RingEnd.watch(kernel, mapping.fd);
+      if (end === undefined) drain(kernel, mapping, PATIENCE, again);
+    }
   }
   if (ringFd >= 0) {
     // The thread's table would keep the ring alive.
@@ -47,6 +55,7 @@ export function closeRing({ kernel, mapping, ringFd, keep }: Remains): void {
     );
   }
   kernel.close(mapping);
+  end?.wait(PATIENCE);
   keep.clear();
 }
 

@@ -122,14 +122,16 @@ export class Ring extends Registrations implements Disposable {
    * @example
    * ```ts
    * import { Ring } from "@uring/uring/ring";
-   * import { Memory } from "@uring/uring/ffi";
+   * import { IORING_FEAT_CQE_SKIP, Memory } from "@uring/uring/ffi";
    * import { assertEquals } from "@std/assert";
    *
    * using memory = new Memory(4096);
    * using ring = new Ring({ entries: 8, buffers: [memory.bytes], files: [0, -1] });
    * assertEquals([ring.buffers.length, ring.files.length], [1, 2]);
-   * using busy = new Ring({ entries: 8, workers: { bounded: 2 } }); // Linux 5.15
-   * assertEquals(busy.workers.max().bounded, 2);
+   * if (ring.features & IORING_FEAT_CQE_SKIP) { // Linux 5.17; limits need 5.15
+   *   using busy = new Ring({ entries: 8, workers: { bounded: 2 } });
+   *   assertEquals(busy.workers.max().bounded, 2);
+   * }
    * ```
    */
   constructor(options: number | RingOptions = {}) {

@@ -12,7 +12,7 @@
  * needs. Without hardware virtualization a machine is some ten times slower. So what runs, but
  * for `--all` or parts of paths, is what differs from kernel to kernel.
  *
- * Prints a table, and what failed; the last line sums up, as that of `deno task test`.
+ * Prints what failed, and a table; the last line sums up, as that of `deno task test`.
  *
  * @module
  */
@@ -151,8 +151,13 @@ async function collect(
   return text;
 }
 
-async function runUnder(kernel: string, given: Options): Promise<Result> {
-  const start = performance.now();
+/** What `tools/vm.sh` ends with where the machine died. */
+const DIED = 125;
+
+async function boot(
+  kernel: string,
+  given: Options,
+): Promise<{ code: number; output: string }> {
   const child = new Deno.Command(`${ROOT.pathname}tools/vm.sh`, {
     args: [...machine(kernel, given), "--", ...guest(given)],
     cwd: ROOT,
@@ -165,9 +170,22 @@ async function runUnder(kernel: string, given: Options): Promise<Result> {
     collect(child.stderr, given.verbose),
     child.status,
   ]);
+  return { code, output: output.trim() === "" ? complaints : output };
+}
+
+async function runUnder(kernel: string, given: Options): Promise<Result> {
+  const start = performance.now();
+  let { code, output } = await boot(kernel, given);
+  if (code === DIED) {
+    // QEMU's emulation, several threads of it, makes a kernel crash now and then.
+    console.log(`Linux ${kernel}: the machine died, once more`);
+    ({ code, output } = await boot(kernel, given));
+  }
   const seconds = Math.round((performance.now() - start) / 1000);
-  const result = readOutput(output || complaints, code);
-  console.log(`Linux ${result.release || kernel}: ${summary(result)}`);
+  const result = readOutput(output, code);
+  const { release, trouble } = result;
+  console.log(`Linux ${release || kernel}: ${summary(result)}`);
+  if (trouble !== "") console.log(`${trouble}\n`);
   return { kernel, seconds, ...result };
 }
 
@@ -213,9 +231,6 @@ async function main(args: string[]): Promise<number> {
     (kernel) => runUnder(kernel, given),
   );
   console.log(`\n${table(results)}`);
-  for (const { kernel, trouble } of results) {
-    if (trouble) console.log(`\nLinux ${kernel}:\n${trouble}`);
-  }
   const totals = { passed: 0, failed: 0, skipped: 0 };
   for (const result of results) {
     totals.passed += result.passed;

@@ -20,7 +20,8 @@ export interface Format {
   readonly nonprinting: boolean;
 }
 
-const [TAB, NEWLINE, CR, DOLLAR, CARET, DELETE] = [9, 10, 13, 36, 94, 127];
+const [TAB, NEWLINE, CR, SPACE, DOLLAR, CARET] = [9, 10, 13, 32, 36, 94];
+const DELETE = 127;
 const META = [77, 45]; // M-
 const SHOWN_CR = CARET | 77 << 8; // ^M
 
@@ -82,17 +83,15 @@ export class Formatter {
    * end.
    */
   run(start: number, end: number, to: number): number {
-    const { bytes, view, words, lengths, format } = this;
+    const { bytes, view, words, lengths, format, number } = this;
     const { nonprinting } = format;
     const watchCr = format.ends && !nonprinting;
-    // Which bytes are special: line ends, those like one more, those below a bound, those above 126.
+    // Special are line ends and one more; or, where these are several, what is below a bound.
+    const isBounded = nonprinting || watchCr && format.tabs;
     const like = ONES * (watchCr ? CR : format.tabs ? TAB : NEWLINE);
-    const bound = nonprinting
-      ? 32 * ONES
-      : watchCr && format.tabs
-      ? 14 * ONES
-      : 0;
+    const bound = ONES * (nonprinting ? SPACE : CR + 1);
     const high = nonprinting ? HIGH_BITS : 0;
+    const isNumbered = format.number !== "none";
     const last = end - 4;
     let [at, out] = [start, to];
     while (at < end) {
@@ -103,26 +102,34 @@ export class Formatter {
           continue;
         }
         this.newlines = -1;
-        if (format.number !== "none") out = this.number.put(view, out);
+        if (isNumbered) out = number.put(view, out);
       }
       if (this.heldCr && bytes[at] !== NEWLINE) out = this.flush(out);
-      let special = 0;
-      while (at <= last) {
-        const word = view.getInt32(at, true);
-        const newline = word ^ NEWLINES;
-        const other = word ^ like;
-        // A byte borrows from its highest bit if less is in it than is taken away.
-        special = ((newline - ONES & ~newline) | (other - ONES & ~other) |
-              (word - bound & ~word)) & HIGH_BITS |
-          (word | word + ONES) & high;
-        view.setInt32(out, word, true);
-        if (special !== 0) break;
-        at += 4;
-        out += 4;
+      let marks = 0;
+      // Two loops, as the test for a bound takes fewer steps. A byte borrows from its highest bit
+      // if it is less than what is taken away.
+      if (isBounded) {
+        for (; at <= last; at += 4, out += 4) {
+          const word = view.getInt32(at, true);
+          marks = (word - bound & ~word & HIGH_BITS) |
+            ((word | word + ONES) & high);
+          view.setInt32(out, word, true);
+          if (marks !== 0) break;
+        }
+      } else {
+        for (; at <= last; at += 4, out += 4) {
+          const word = view.getInt32(at, true);
+          const newline = word ^ NEWLINES;
+          const other = word ^ like;
+          marks = ((newline - ONES & ~newline) | (other - ONES & ~other)) &
+            HIGH_BITS;
+          view.setInt32(out, word, true);
+          if (marks !== 0) break;
+        }
       }
-      if (special !== 0) {
-        // Only the lowest mark is sure.
-        const before = 31 - Math.clz32(special & -special) >> 3;
+      if (marks !== 0) {
+        // Of the marks only the lowest is sure.
+        const before = 31 - Math.clz32(marks & -marks) >> 3;
         at += before;
         out += before;
       } else if (at >= end) break;

@@ -39,8 +39,6 @@ import type { Sqe } from "../../ring/sqe.ts";
 /** Files up to this size are small. */
 export const SMALL = 64 * 1024;
 
-/** How many files are in flight. */
-const DEPTH = 64;
 /** How many completions are waited for at a time: to be woken for each takes longer. */
 const TOGETHER = 16;
 /** Room for a path with its NUL: the kernel's PATH_MAX. */
@@ -94,29 +92,41 @@ interface Lane {
 }
 
 /** One thread that submits and then waits: completions need not interrupt it. */
-function newRing(): Ring {
+function newRing(lanes: number): Ring {
   const deferred = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
   for (const flags of [deferred, IORING_SETUP_COOP_TASKRUN]) {
     try {
-      return new Ring({ entries: 2 * DEPTH, flags });
+      return new Ring({ entries: 2 * lanes, flags });
     } catch (error) {
       if (!isSystemError(error) || error.code !== "EINVAL") throw error;
     }
   }
-  return new Ring(2 * DEPTH);
+  return new Ring(2 * lanes);
 }
 
 /** Copies small files, and looks files up, many at a time. */
 export class Burst implements Disposable {
-  readonly #ring = newRing();
-  readonly #memory = new Memory(DEPTH * LANE);
-  readonly #view = new DataView(this.#memory.bytes.buffer);
+  readonly #ring: Ring;
+  readonly #memory: Memory;
+  readonly #view: DataView;
   readonly #encoder = new TextEncoder();
-  readonly #lanes: Lane[] = Array.from({ length: DEPTH }, (_, number) => {
-    const begin = number * LANE;
-    return { number, begin, index: -1, source: -1, draft: -1, busy: 0 };
-  });
+  readonly #lanes: Lane[];
   #inFlight = 0;
+
+  /**
+   * Makes a ring, and the memory for it.
+   *
+   * @param lanes how many files are in flight.
+   */
+  constructor(lanes: number) {
+    this.#ring = newRing(lanes);
+    this.#memory = new Memory(lanes * LANE);
+    this.#view = new DataView(this.#memory.bytes.buffer);
+    this.#lanes = Array.from({ length: lanes }, (_, number) => {
+      const begin = number * LANE;
+      return { number, begin, index: -1, source: -1, draft: -1, busy: 0 };
+    });
+  }
 
   /** Whether a path has room. A character has three bytes at most, in UTF-8. */
   fits(path: string): boolean {

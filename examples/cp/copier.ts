@@ -36,6 +36,8 @@ import { Complaint } from "./trouble.ts";
 
 /** So many small files are copied in a burst. */
 const BURST = 512;
+/** If as many fail, and none does not, bursts are of no use here. */
+const FEW = 16;
 
 /** What an operand says, for all that is found below it. */
 interface Operand {
@@ -77,6 +79,8 @@ export class Copier {
   readonly #seen = new Map<string, string[]>();
   readonly #made = new Set<string>();
   readonly #names = new Set<string>();
+  /** Whether bursts have copied anything so far, or have not been tried. */
+  #bursts = true;
   /** Small files that wait until there are enough of them. */
   #small: Small[] = [];
 
@@ -267,8 +271,7 @@ export class Copier {
     const simple = source.isFile && !linked && !dangling &&
       (old === null || old.isFile && old.nlink === 1);
     const follow = this.#follows(top) || settings.follow !== "never";
-    const removeFirst = gives;
-    const errand = { from, to, source, follow, old, linked, removeFirst };
+    const errand = { from, to, source, follow, old, linked, gives };
     const copy = async (): Promise<boolean> => {
       if (!read) return await copySpecial(session, section, errand);
       if (dangling) {
@@ -431,10 +434,11 @@ export class Copier {
   /** Whether something is a file that can be copied in a burst, to where nothing is. */
   #isSmall({ source, there }: Item): boolean {
     const { settings, burst } = this.#session;
-    if (burst === null || there !== null) return false;
+    if (burst === null || !this.#bursts || there !== null) return false;
     if (source === undefined || "error" in source) return false;
     const { isFile, size, blocks, nlink } = source;
     return isFile && size <= SMALL && size <= blocks * 512 &&
+      settings.clobber !== "ask" &&
       !(settings.preserve.links && (nlink > 1 || this.#follows(false))) &&
       settings.sparse !== "always" && settings.reflink !== "always" &&
       !settings.direct;
@@ -465,6 +469,8 @@ export class Copier {
       const mode = finalMode(session, source);
       return preserveQuickly(session, { from, source, file, mode });
     });
+    // A file system without files that have no name, say.
+    this.#bursts = copied.includes(true) || small.length < FEW;
     for (const [i, { item, source, section }] of small.entries()) {
       const { from, to, inside } = item;
       if (copied[i] === true) {
@@ -480,13 +486,14 @@ export class Copier {
 
   /** Runs a job beside the others, or alone. */
   async #run(item: Item, section: Section, job: Job): Promise<void> {
-    const { jobs, settings, transcript } = this.#session;
+    const { jobs, settings, signal, transcript } = this.#session;
     const { inside, top, to } = item;
     const alone = job.alone || settings.clobber === "ask";
     if (alone) await this.drain();
     inside?.enter();
     jobs.add(async () => {
       try {
+        signal.throwIfAborted();
         if (await job.run()) {
           if (top) this.#made.add(to);
         } else transcript.ok = false;

@@ -111,13 +111,16 @@ export async function* inmates(
   const known = await inOrder(session, from, names);
   for (let at = 0; at < known.length; at += CHUNK) {
     const part = known.slice(at, at + CHUNK);
+    const here = known.length > MANY
+      ? await lookUpAll(session, part.map(({ name }) => join(from, name)))
+      : part.map(({ source }) => source);
     const there = to === null
       ? []
       : await lookUpAll(session, part.map(({ name }) => join(to, name)));
-    for (const [i, { name, source }] of part.entries()) {
+    for (const [i, { name }] of part.entries()) {
       const path = join(from, name);
-      const info = await followed(session, path, source, follow);
-      yield { name, source: info, there: there[i] };
+      const source = await followed(session, path, here[i], follow);
+      yield { name, source, there: there[i] };
     }
   }
 }
@@ -170,10 +173,10 @@ function unlessBroken(error: unknown): undefined {
 async function followed(
   session: Session,
   path: string,
-  source: Known["source"],
+  source: Statx | null | undefined,
   follow: boolean,
 ): Promise<Statx | { error: unknown }> {
-  if (source !== undefined && !(follow && source.isSymlink)) return source;
+  if (source && !(follow && source.isSymlink)) return source;
   try {
     return await lookUp(session, path, follow);
   } catch (error) {

@@ -29,7 +29,7 @@ export interface Errand {
   /** What is at the destination, links followed; null if there is nothing. */
   old: Statx | null;
   /** Whether what is at the destination gives way, whatever it is. */
-  removeFirst: boolean;
+  gives: boolean;
   /** Whether the destination is a symbolic link that leads to `old`. */
   linked: boolean;
 }
@@ -86,21 +86,17 @@ async function copyOpened(
   for (let inPlace = false;; inPlace = true) {
     await using target = await openTarget(session, section, errand, inPlace);
     const { to, source, old } = errand;
-    const ends = {
-      from,
-      source,
-      to: target.fd,
-      seekable: target.fresh || (old?.isFile ?? true),
-    };
+    const seekable = target.fresh || (old?.isFile ?? true);
+    const ends = { from, source, to: target.fd, seekable };
     try {
       await explained(errand, () => transfer(session, ends));
     } catch (error) {
       if (error instanceof Interrupted) session.cutShort(to, target.draft);
       throw error;
     }
-    const fresh = target.fresh;
+    const { fd: file, fresh } = target;
     const mode = finalMode(session, source);
-    const copy = { from, source, file: target.fd, to, fresh, mode };
+    const copy = { from, source, file, to, fresh, mode };
     const ok = await preserve(session, section, copy);
     try {
       await target.publish();
@@ -169,11 +165,11 @@ async function openTarget(
     const fresh = like === null;
     return Object.assign(draft, { fresh, draft: true });
   };
-  if (old === null && !errand.removeFirst) {
+  if (old === null && !errand.gives) {
     if (to.endsWith("/")) throw new Complaint(notFolder(to));
     return await drafted(to, false, null);
   }
-  if (errand.removeFirst || old === null) return await drafted(to, true, null);
+  if (errand.gives || old === null) return await drafted(to, true, null);
   if (!old.isFile) return await openInPlace(session, to, old);
   let replace: boolean;
   try {

@@ -5,6 +5,7 @@
  */
 
 import { isSystemError } from "../../ffi/errors.ts";
+import { libc } from "../../ffi/libc.ts";
 import { Uring } from "../../proactor/uring.ts";
 import { Burst } from "./burst.ts";
 import { Copier } from "./copier.ts";
@@ -18,8 +19,11 @@ import { OutputError, Transcript } from "./transcript.ts";
 import { Interrupted } from "./trouble.ts";
 import { waitInKernel } from "./wait.ts";
 
-/** How many files are in flight. */
+/** How many files are in flight at most. */
 const CONCURRENCY = 64;
+const RLIMIT_NOFILE = 7;
+/** Descriptors that are not for files: those of Deno, of the rings, of the streams. */
+const RESERVED = 32;
 /** A ring that fits into 64 KiB of locked memory, the limit on systems before Linux 5.16. */
 const RING = {
   entries: 256,
@@ -46,7 +50,8 @@ export async function run(
     return 1;
   }
   await using _closing = uring;
-  using burst = settings.recursive ? newBurst() : null;
+  const most = settings.clobber === "ask" ? 1 : concurrency();
+  using burst = settings.recursive ? newBurst(most) : null;
   await using progress = new Progress();
   using interruption = new Interruption(settings);
   const cut: [to: string, removed: boolean][] = [];
@@ -56,7 +61,7 @@ export async function run(
     burst,
     signal: interruption.signal,
     transcript,
-    jobs: new Jobs(settings.clobber === "ask" ? 1 : CONCURRENCY),
+    jobs: new Jobs(most),
     progress,
     umask: Deno.umask(),
     cutShort: (to, removed) => cut.push([to, removed]),
@@ -74,10 +79,21 @@ export async function run(
   return transcript.ok ? 0 : 1;
 }
 
-/** Null where a ring without a second one has to do. */
-function newBurst(): Burst | null {
+/**
+ * How many files may be in flight. Each has two descriptors, and a burst comes on top of what
+ * else is going on.
+ */
+function concurrency(): number {
+  const limit = new BigUint64Array(2);
+  libc().getrlimit(RLIMIT_NOFILE, limit);
+  const most = Math.floor((Number(limit[0]) - RESERVED) / 4);
+  return Math.max(1, Math.min(most, CONCURRENCY));
+}
+
+/** Null where one ring has to do. */
+function newBurst(lanes: number): Burst | null {
   try {
-    return new Burst();
+    return new Burst(lanes);
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return null;

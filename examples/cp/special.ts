@@ -13,7 +13,7 @@ import { hiddenBeside } from "./draft.ts";
 import { quote } from "./quote.ts";
 import { find, sameInode, type Session } from "./session.ts";
 import type { Section } from "./transcript.ts";
-import { attempt, codeOf, Complaint } from "./trouble.ts";
+import { attempt, codeOf, Complaint, worded } from "./trouble.ts";
 
 /** What is copied, and what becomes of it. */
 export interface SpecialErrand {
@@ -90,16 +90,10 @@ export async function hardLink(
   try {
     await uring.submit(linkat(earlier, to, { flags }));
   } catch (error) {
-    if (codeOf(error) !== "EEXIST") {
-      throw new Complaint((await failure(what, error)).message);
-    }
+    if (codeOf(error) !== "EEXIST") throw new Complaint(worded(what, error));
     await attempt(what, () => replaceByLink(session, earlier, to, flags));
     if (settings.verbose) section.say(`removed ${quote(to)}`);
   }
-}
-
-function failure(what: string, error: unknown): Promise<Error> {
-  return attempt(what, () => Promise.reject(error)).catch((it) => it);
 }
 
 async function replaceByLink(

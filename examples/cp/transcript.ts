@@ -8,7 +8,7 @@ import { quote } from "./quote.ts";
 import { reason, worded } from "./trouble.ts";
 
 const encoder = new TextEncoder();
-/** So much is kept before it is written to standard output. */
+/** So much is kept before it is written to standard output, unless somebody watches. */
 const ENOUGH = 1 << 16;
 /** So many sections that are over are forgotten at a time. */
 const MANY = 1024;
@@ -72,6 +72,7 @@ export class Transcript {
   ok = true;
   /** Called before something is printed, as a progress bar has to make room. */
   beforePrinting: () => void = () => {};
+  readonly #enough = Deno.stdout.isTerminal() ? 0 : ENOUGH;
   readonly #sections: Section[] = [];
   #first = 0;
   #pending = "";
@@ -106,7 +107,7 @@ export class Transcript {
   #print({ text, stream }: Line): void {
     if (stream === "stdout") {
       this.#pending += text;
-      if (this.#pending.length > ENOUGH) this.flush();
+      if (this.#pending.length > this.#enough) this.flush();
       return;
     }
     this.flush();

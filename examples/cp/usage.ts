@@ -4,8 +4,10 @@
  * @module
  */
 
+import project from "../../deno.json" with { type: "json" };
+
 /** What `--help` prints. */
-export const HELP = `\
+export const HELP: string = `\
 Usage: cp [OPTION]... [-T] SOURCE DEST
   or:  cp [OPTION]... SOURCE... DIRECTORY
   or:  cp [OPTION]... -t DIRECTORY SOURCE...
@@ -64,7 +66,7 @@ Exit status: 0, 1 if anything went wrong, 128 + N if signal N ended it.
 `;
 
 /** What `--version` prints. */
-export const VERSION = `\
-cp (uring) 0.1.0
+export const VERSION: string = `\
+cp (uring) ${project.version}
 MIT license.
 `;

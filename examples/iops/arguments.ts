@@ -32,6 +32,7 @@ What is done:
 How it is done:
       --sqpoll[=CPU]      a thread of the kernel submits
       --idle=MS           how long it spins before it sleeps (default 100)
+      --no-defer          completions as they come, not when the program waits (no DEFER_TASKRUN)
       --polled            ask the device for completions (IOPOLL), with --direct
       --hybrid            the same, but sleep first
       --workers[=N]       every I/O by workers of the kernel, N at most
@@ -140,6 +141,7 @@ const MODES: Readonly<Record<string, Option>> = {
     },
   },
   idle: number("idle", 1, 1e6),
+  "no-defer": flag((settings) => settings.deferred = false),
   polled: flag((settings) => settings.polled = true),
   hybrid: flag((settings) => settings.polled = settings.hybrid = true),
   workers: {

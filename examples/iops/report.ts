@@ -108,12 +108,14 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-/** `38.1 µs` or `1.20 ms`. */
+/** `38.1 µs`, `1.20 ms` or `2.05 s`. */
 export function latency(microseconds: number | null): string {
   if (microseconds === null) return "-";
-  return microseconds < 1000
-    ? `${microseconds.toPrecision(3)} µs`
-    : `${(microseconds / 1000).toPrecision(3)} ms`;
+  // With three digits 999.6 would become 1.00e+3.
+  if (microseconds < 999.5) return `${microseconds.toPrecision(3)} µs`;
+  const milliseconds = microseconds / 1000;
+  if (milliseconds < 999.5) return `${milliseconds.toPrecision(3)} ms`;
+  return `${(milliseconds / 1000).toPrecision(3)} s`;
 }
 
 /** A sentence of what is measured. */
@@ -139,6 +141,7 @@ export function describe(settings: Settings): string {
   if (threads > 1) how.push(`${threads} threads`);
   if (settings.sqpoll) how.push(settings.share ? "SQPOLL, shared" : "SQPOLL");
   if (settings.polled) how.push(settings.hybrid ? "hybrid IOPOLL" : "IOPOLL");
+  if (!settings.deferred) how.push("not deferred");
   if (settings.workers) {
     const { workerCount: count } = settings;
     how.push(count === 0 ? "by workers" : `by ${count} workers`);

@@ -44,7 +44,7 @@ export function makeRing(
   attachTo: number | undefined,
 ): Ring {
   const options = ringOptions(settings, attachTo);
-  if (settings.sqpoll) return new Ring(options);
+  if (settings.sqpoll || !settings.deferred) return new Ring(options);
   const flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
   try {
     return new Ring({ ...options, flags });

@@ -39,6 +39,8 @@ export interface Settings {
   fixedFiles: boolean;
   /** Whether the ring's descriptor is registered; null: once the ring proves busy. */
   registeredRing: boolean | null;
+  /** Whether completions are left until the program waits for them (DEFER_TASKRUN). */
+  deferred: boolean;
   /** SQPOLL. */
   sqpoll: boolean;
   /** The CPU of its thread; -1: any. */
@@ -76,6 +78,7 @@ export const DEFAULTS: Settings = {
   fixedBuffers: false,
   fixedFiles: false,
   registeredRing: null,
+  deferred: true,
   sqpoll: false,
   sqpollCpu: -1,
   idle: 100,

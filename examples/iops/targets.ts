@@ -144,14 +144,14 @@ export function checkTargets(
   const { block, direct, operation } = settings;
   if (operation === "nop") return;
   for (const { path, size, alignment, ours } of targets) {
-    if (size < block) {
-      throw new Refusal(`${path}: ${size} bytes, and a --block has ${block}`);
-    }
     if (operation !== "read" && !ours && !mayWrite) {
       throw new Refusal(
         `${path} would be overwritten. Say --yes if that is meant, or give no FILE, or one ` +
           "that does not exist: it is made",
       );
+    }
+    if (size < block) {
+      throw new Refusal(`${path}: ${size} bytes, and a --block has ${block}`);
     }
     if (!direct) continue;
     if (alignment === 0) {

@@ -2,6 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import {
+  canMount,
+  mountSmall,
   pattern,
   remove,
   scratch,
@@ -397,10 +399,47 @@ Deno.test({
   ignore: !canBeNobody,
   async fn() {
     await compare({
-      files: (path) => Deno.writeFileSync(path("f"), pattern(3_000_000)),
-      script: "ulimit -l 64; cp f g; cmp f g",
+      files: (path) => {
+        Deno.writeFileSync(path("f"), pattern(3_000_000));
+        Deno.mkdirSync(path("d"));
+        for (let i = 0; i < 100; i++) {
+          Deno.writeFileSync(path(`d/${i}`), pattern(i));
+        }
+      },
+      script: "ulimit -l 64; cp f g; cmp f g; cp -r d e; diff -r d e",
       nobody: true,
     });
+  },
+});
+
+test("a directory of 9000 files", {
+  script: "mkdir d; cd d; seq 9000 | while read i; do : > $i; done; " +
+    "cd ..; cp -r d e; ls e | wc -l",
+  timeout: 300_000,
+});
+
+test("few descriptors", {
+  script: "mkdir d; cd d; seq 300 | while read i; do echo $i > $i; done; " +
+    "seq 99999 > large; for i in 1 2 3 4 5 6 7 8 9; do cp large large$i; done; " +
+    "cd ..; ulimit -n 48; cp -a d f; cp d/1?? f; cp -ru d f; cp -rn d f",
+});
+
+Deno.test({
+  name: "cp: -x stays on one file system",
+  ignore: !canMount,
+  async fn() {
+    const directory = scratch();
+    try {
+      Deno.mkdirSync(`${directory}/t/disk`, { recursive: true });
+      using _mount = mountSmall(`${directory}/t/disk`, "64k");
+      const script = (to: string) =>
+        `echo x > t/disk/x; echo y > t/y; cp -rx t ${to}; cp -ax t/disk ${to}; ` +
+        `cp -r t ${to}/all; cd ${to}; find . | sort`;
+      const expected = await shell(script("a"), false, directory);
+      assertEquals(await shell(script("b"), true, directory), expected);
+    } finally {
+      remove(directory);
+    }
   },
 });
 

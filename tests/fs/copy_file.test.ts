@@ -367,3 +367,25 @@ Deno.test("copyData: between descriptors, pipes among them", async () => {
     closeSync(to);
   }
 });
+
+Deno.test("copyData: a source that has grown or shrunk is copied as it is", async () => {
+  using home = new TemporaryDirectory();
+  const content = pattern(2_500_000, 8);
+  const path = home.file("from", content);
+  const info = Deno.statSync(path);
+  const from = openSync(path, "r");
+  try {
+    for (const size of [1, 1_000_000, 2_499_999, 2_500_001, 9_000_000]) {
+      const to = openSync(home.join("to"), "w");
+      try {
+        const options = { info: { ...info, size, blocks: 1e6 } };
+        assertEquals(await copyData(from, to, options), content.length);
+        assertEquals(Deno.readFileSync(home.join("to")), content);
+      } finally {
+        closeSync(to);
+      }
+    }
+  } finally {
+    closeSync(from);
+  }
+});

@@ -15,6 +15,7 @@ import { supply } from "../../fs/batch_source.ts";
 import { SliceRing } from "../../fs/slice_ring.ts";
 import { makeNode, S_IFIFO } from "../../ffi/mod.ts";
 import { assertSame } from "./errors.ts";
+import { Uring } from "../../proactor/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 
 /** Bytes that tell where they are from. */
@@ -137,6 +138,22 @@ Deno.test("readFiles: what has no size: /proc, /dev, FIFOs", async () => {
   assert(new TextDecoder().decode(maps?.data).includes("[stack]"));
   assertEquals(none?.data.length, 0);
   assertEquals(version?.data, Deno.readFileSync("/proc/version"));
+});
+
+Deno.test("readFiles: who is read from gets a turn of the event loop, 100 times", async () => {
+  using home = new TemporaryDirectory();
+  for (let round = 0; round < 100; round++) {
+    const fifo = home.join(`${round}`);
+    makeNode(fifo, S_IFIFO | 0o600);
+    const reading = Array.fromAsync(readFiles([fifo, "/proc/self/maps"]));
+    // These run in the event loop: a batch that never let it turn would wait for ever.
+    const writer = await Deno.open(fifo, { write: true });
+    for (let left = 210_000; left > 0;) {
+      left -= await writer.write(new Uint8Array(left));
+    }
+    writer.close();
+    assertEquals((await reading)[0]?.data.length, 210_000);
+  }
 });
 
 Deno.test("readFiles: a FIFO that nobody writes to holds up nobody, and can be left", async () => {
@@ -299,6 +316,7 @@ Deno.test("readFiles: arguments are checked before anything happens", () => {
     [[], { errors: "ignore" }, "errors"],
     [[], { signal: {} }, "signal"],
     [[], { memory: 0 }, "memory"],
+    [[], { ring: {} }, "ring must be a Uring"],
   ];
   for (const [paths, options, word] of wrong) {
     assertThrows(
@@ -335,4 +353,10 @@ Deno.test("readFiles: without files of the ring's own, as before Linux 5.15", as
   }
   await ring.close();
   assertEquals(lengths, [...LENGTHS, "NotFound"]);
+});
+
+Deno.test("readFiles: has the backend of the ring that it is given", async () => {
+  await using ring = new Uring({ backend: "syscall" });
+  const [file] = await Array.fromAsync(readFiles(["/proc/version"], { ring }));
+  assertEquals(file?.data, Deno.readFileSync("/proc/version"));
 });

@@ -1,6 +1,6 @@
 /** The end of a ring: after it the kernel writes to nobody's memory. */
 
-import { assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_SETUP_CQE32,
@@ -13,11 +13,15 @@ import {
   IOSQE_IO_LINK,
   Memory,
   O_DIRECT,
+  openKernel,
   POLLIN,
 } from "../../ffi/mod.ts";
 import { prepNop } from "../../ops/nop.ts";
 import { prepPollAdd } from "../../ops/poll.ts";
+import { run } from "../../ops/run.ts";
 import { prepRead, prepWrite } from "../../ops/rw.ts";
+import { sendZc } from "../../ops/send_zc.ts";
+import { RingEnd } from "../../ring/end.ts";
 import { Ring } from "../../ring/mod.ts";
 import { type Descriptor, open, TemporaryDirectory } from "../support/files.ts";
 import { type RingKind, ringKinds } from "../support/rings.ts";
@@ -142,6 +146,31 @@ eachKind("with queues that are full, on either side", (kind) => {
   }
   while (ring.sq.space > 0) queue(ring, prepNop);
   assertLess(elapsed(() => ring.close()), 2000);
+});
+
+// Kernels before 6.16 cannot be asked to drain after these.
+eachKind("after a zero-copy send, and its notification", (kind) => {
+  using fds = new Fds();
+  const [one] = fds.tcpPair();
+  const ring = kind.make();
+  assertEquals(run(ring, sendZc(one, new Uint8Array(1000))), 1000);
+  assertLess(elapsed(() => ring.close()), 2000);
+});
+
+eachKind("is known to the end, with and without a table of files", (kind) => {
+  for (const files of [[], [0, -1]]) {
+    using fds = new Fds();
+    const [reader] = fds.pipe();
+    const memory = new Memory(4096);
+    const ring = kind.make();
+    if (files.length > 0) ring.files.register(files);
+    queue(ring, (sqe) => prepRead(sqe, reader, memory.address, 8, 0));
+    ring.submit();
+    const end = RingEnd.watch(openKernel("syscall"), ring.fd);
+    assert(end !== undefined);
+    ring.close();
+    assert(end.wait(5000));
+  }
 });
 
 eachKind("drops what was not submitted", (kind) => {

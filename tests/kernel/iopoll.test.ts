@@ -5,6 +5,7 @@
 
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import {
+  errnoName,
   IORING_SETUP_HYBRID_IOPOLL,
   IORING_SETUP_IOPOLL,
   IORING_SETUP_SQPOLL,
@@ -19,6 +20,9 @@ import { Uring } from "../../proactor/mod.ts";
 import { Ring, type Sqe } from "../../ring/mod.ts";
 import { type Descriptor, open } from "../support/files.ts";
 import { canMake } from "../support/setup.ts";
+
+// Loaded once for all tests: what stays open as long as the isolate is no test's leak.
+errnoName(1);
 
 const BLOCK = 4096;
 const DEPTH = 16;

@@ -20,13 +20,20 @@ import { open, pattern, TemporaryDirectory } from "../support/files.ts";
 import { canMake } from "../support/setup.ts";
 
 const noDisk = !onDisk();
+// Before Linux 5.12 they belong to the kernel, and are not among the threads of a process.
+const noThreads = !hasFeature(abi.IORING_FEAT_NATIVE_WORKERS);
 const noSqPoll = !canMake(abi.IORING_SETUP_SQPOLL);
 const noResize = !opcodes.readvFixed.supported();
-const noLimits = new Ring(2).features & abi.IORING_FEAT_CQE_SKIP ? false : true;
+const noLimits = !hasFeature(abi.IORING_FEAT_CQE_SKIP);
 const noIoPoll = !canMake(abi.IORING_SETUP_IOPOLL);
 const noHybrid = !canMake(
   abi.IORING_SETUP_IOPOLL | abi.IORING_SETUP_HYBRID_IOPOLL,
 );
+
+function hasFeature(feature: number): boolean {
+  using ring = new Ring(2);
+  return (ring.features & feature) !== 0;
+}
 
 /** The threads that the kernel made for rings of this process, by id, with their kinds. */
 function kernelThreads(): Map<string, string> {
@@ -72,7 +79,7 @@ Deno.test("modes: a plain ring has no thread of the kernel", () => {
 
 Deno.test({
   name: "modes: sqpoll makes a thread, with its time and its CPU",
-  ignore: noSqPoll,
+  ignore: noSqPoll || noThreads,
   fn() {
     const before = kernelThreads();
     const options = { sqpoll: true, sqThreadIdle: 20, sqThreadCpu: 0 };
@@ -90,7 +97,7 @@ Deno.test({
 Deno.test("modes: workers do every op, in the end of a wrapped queue too", () => {
   using ring = new Ring({ entries: 8, workers: true });
   for (let round = 0; round < 20; round++) nops(ring, 3 + round % 6);
-  assert([...kernelThreads().values()].includes("iou-wrk"));
+  assert(noThreads || [...kernelThreads().values()].includes("iou-wrk"));
 });
 
 Deno.test("modes: workers, what only waits is left alone", () => {
@@ -245,18 +252,26 @@ Deno.test({
     const path = directory.file("data", pattern(1 << 20));
     using file = open(opener, path, O_RDONLY);
     using memory = new Memory(64 * 4096);
-    const loop = async (slot: number) => {
+    const loop = async (slot: number, reads: number) => {
       const buffer = memory.bytes.subarray(slot * 4096, (slot + 1) * 4096);
-      for (let i = 0; i < 1_000_000 / 64; i++) {
+      for (let i = 0; i < reads / 64; i++) {
         const offset = (i * 64 + slot) % 256 * 4096;
         const count = await uring.submit(read(file.fd, buffer, { offset }));
         if (count !== 4096) throw new Error(`read ${count} bytes`);
       }
     };
-    await Promise.all(Array.from({ length: 64 }, (_, slot) => loop(slot)));
+    const all = (reads: number) =>
+      Promise.all(Array.from({ length: 64 }, (_, slot) => loop(slot, reads)));
+    const began = performance.now();
+    await all(6400);
+    // An emulated machine takes minutes for a million.
+    const slow = performance.now() - began > 500;
+    const reads = slow ? 64_000 : 1_000_000;
+    const before = uring.stats.enters;
+    await all(reads);
     const { completed, enters } = uring.stats;
-    assertEquals(completed, 1_000_000);
-    assertLess(enters, 100);
+    assertEquals(completed, 6400 + reads);
+    assertLess(enters - before, 100);
   },
 });
 
@@ -266,7 +281,7 @@ Deno.test("modes: Uring with workers, the event loop goes on meanwhile", async (
     Array.from({ length: 500 }, () => uring.submit(nop())),
   );
   assertEquals(done.length, 500);
-  assert([...kernelThreads().values()].includes("iou-wrk"));
+  assert(noThreads || [...kernelThreads().values()].includes("iou-wrk"));
   const { inline } = uring.stats;
   assertLess(inline, 500);
   using directory = new TemporaryDirectory();

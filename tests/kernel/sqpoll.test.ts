@@ -40,6 +40,12 @@ Deno.test({
   ignore,
   fn() {
     using poll = new SqPoll({ entries: 256, idle: 2000 });
+    // Until its thread first runs, each submission wakes it.
+    prepNop(poll.sqe());
+    poll.submit();
+    poll.wait(1);
+    poll.reap(() => {});
+    const before = poll.stats.enters;
     const total = 200_000;
     const done = drive(poll, total, (tag) => {
       let sqe = poll.ring.sqe();
@@ -51,7 +57,7 @@ Deno.test({
       sqe.tag = tag;
     });
     assertEquals(done, total);
-    assertLess(poll.stats.enters, 10);
+    assertLess(poll.stats.enters - before, 10);
     const { submissions, wakeups, avoided } = poll.stats;
     assertEquals(avoided, submissions - wakeups);
     assertGreater(avoided, 1000);

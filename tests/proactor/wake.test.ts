@@ -417,15 +417,19 @@ Deno.test({
 });
 
 for (const wake of bells) {
-  Deno.test(`a bell that cannot be put up leaves nothing behind: ${wake}`, async () => {
-    await using uring = new Uring({ spin: 0, wake });
-    // A ring has one eventfd, and the program has taken it.
-    const taken = eventfd();
-    uring.ring.eventfd.register(taken);
-    const before = openFiles();
-    await uring.submit(timeout(20));
-    assertEquals(uring.stats.sleeps, 0);
-    await until(() => openFiles() <= before, "its files are closed");
-    closeDescriptor(taken);
+  Deno.test({
+    name: `a bell that cannot be put up leaves nothing behind: ${wake}`,
+    ignore: bellIsEarly,
+    async fn() {
+      await using uring = new Uring({ spin: 0, wake });
+      // A ring has one eventfd, and the program has taken it.
+      const taken = eventfd();
+      uring.ring.eventfd.register(taken);
+      const before = openFiles();
+      await uring.submit(timeout(20));
+      assertEquals(uring.stats.sleeps, 0);
+      await until(() => openFiles() <= before, "its files are closed");
+      closeDescriptor(taken);
+    },
   });
 }

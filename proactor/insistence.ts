@@ -1,0 +1,90 @@
+/**
+ * Cancelling what cannot be cancelled yet.
+ *
+ * @module
+ */
+
+import { isSystemError } from "../ffi/errors.ts";
+import type { Ring } from "../ring/ring.ts";
+import { after } from "./timer.ts";
+
+/** How long to wait until what could not be cancelled is tried again, in milliseconds. */
+const RETRY = 5;
+
+/** Whose ops they are. */
+interface Owner {
+  readonly ring: Ring;
+  readonly broken: unknown;
+  isCancellable(tag: number): boolean;
+  cancelByEntry(tag: number): void;
+}
+
+/** The ops to cancel as soon as they can be: held up by a drain, or by a link. */
+export class Insistence {
+  readonly #owner: Owner;
+  readonly #tags = new Set<number>();
+  /** Stops the timer that tries them again. */
+  #stop: (() => void) | undefined;
+
+  /** Nothing to cancel yet. */
+  constructor(owner: Owner) {
+    this.#owner = owner;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#tags.size;
+  }
+
+  /** One more, by its tag. */
+  add(tag: number): void {
+    this.#tags.add(tag | 0);
+  }
+
+  /** Gives them up. */
+  clear(): void {
+    this.#tags.clear();
+    this.#stopRetrying();
+  }
+
+  /** Tries them all, and those that are left again in a while. */
+  tryAll(byEntry = false): void {
+    const owner = this.#owner;
+    for (const tag of [...this.#tags]) {
+      if (!owner.isCancellable(tag)) this.#tags.delete(tag);
+      // Before Linux 6.0 only an entry can, and to try it at every look would be all that is done.
+      else if (!cancelNow(owner.ring, tag) && byEntry) {
+        this.#tags.delete(tag);
+        owner.cancelByEntry(tag);
+      }
+    }
+    if (this.#tags.size === 0) this.#stopRetrying();
+    // What begins without a completion before it wakes nobody.
+    else if (owner.broken === undefined) {
+      this.#stop ??= after(RETRY, () => this.#retry());
+    }
+  }
+
+  #retry(): void {
+    this.#stop = undefined;
+    if (!this.#owner.ring.closed) this.tryAll(true);
+  }
+
+  #stopRetrying(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+}
+
+/** Cancels an op at once, without an entry in the queue; false if this kernel, before 6.0, cannot. */
+function cancelNow(ring: Ring, tag: number): boolean {
+  try {
+    ring.cancel({ userData: tag >>> 0, timeout: 0 });
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === "EINVAL") return false;
+    // ETIME: it is told, and on its way to its end.
+    if (error.code !== "ETIME") throw error;
+  }
+  return true;
+}
