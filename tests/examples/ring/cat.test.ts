@@ -212,7 +212,8 @@ Deno.test({
   name: "cat: io_uring forbidden",
   ignore: !hasCompiler,
   async fn() {
-    const path = new URL("../../../examples/ring/cat.ts", import.meta.url).pathname;
+    const path =
+      new URL("../../../examples/ring/cat.ts", import.meta.url).pathname;
     const args = ["run", "-A", "--quiet", path, "/dev/null"];
     for (const errno of [1, 38]) {
       const { code, stdout, stderr } = await forbidden(errno, args);
