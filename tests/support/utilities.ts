@@ -3,6 +3,12 @@
 import { assertEquals } from "@std/assert";
 
 const examples = `${import.meta.dirname}/../../examples`;
+let programs = examples;
+
+/** From now on `cat` and `cp` are those of examples/ring, in this test file's process. */
+export function useTutorials(): void {
+  programs = `${examples}/ring`;
+}
 
 /** What came of a shell command. */
 export interface Outcome {
@@ -30,7 +36,7 @@ function quoted(word: string): string {
 function prelude(): string {
   const define = (name: string) =>
     `${name}() { ${quoted(Deno.execPath())} run -A --quiet ` +
-    `${quoted(`${examples}/${name}.ts`)} "$@"; }`;
+    `${quoted(`${programs}/${name}.ts`)} "$@"; }`;
   return `${define("cat")}\n${define("cp")}\n`;
 }
 

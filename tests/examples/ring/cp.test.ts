@@ -19,7 +19,10 @@ import {
   shell,
   slow,
   sparse,
+  useTutorials,
 } from "../../support/utilities.ts";
+
+useTutorials();
 
 const SIZES = [0, 1, 4095, 4096, 4097, 2 ** 20 + 1, 2 ** 23 + 4095];
 
