@@ -1,5 +1,5 @@
 /**
- * examples/cat.ts beside coreutils' cat: `deno run -A bench/cat.ts [--pairs=N] [--dir=DIR]`
+ * examples/cat.ts beside coreutils' cat: `deno task bench cat [--pairs=N] [--dir=DIR]`
  *
  * Runs alternate. What it takes to start, that is to copy an empty file the same way, is measured
  * in between, left out of the times, and shown beside them.
@@ -181,8 +181,10 @@ function line({ name, target }: Case, theirs: Times, ours: Times): string {
     `  ${speed.median.toFixed(2).padStart(5)}  ${range.padStart(10)}${goal}`;
 }
 
-async function main(): Promise<void> {
+/** Runs them, and prints a line each. */
+export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
+    args,
     options: { pairs: { type: "string" }, dir: { type: "string" } },
   });
   const pairs = Number(values.pairs ?? 7);
@@ -206,4 +208,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+if (import.meta.main) await main(Deno.args);

@@ -216,6 +216,12 @@ if (import.meta.main && Deno.args[0] === "iops") {
   Deno.exit(await duels(Deno.args.slice(1)));
 }
 
+if (import.meta.main && Deno.args[0] === "cat") {
+  const { main: cats } = await import("./cat.ts");
+  await cats(Deno.args.slice(1));
+  Deno.exit(0);
+}
+
 if (import.meta.main && Deno.args[0] === "fs") {
   const { main: files } = await import("./fs.ts");
   Deno.exit(await files(Deno.args.slice(1)));
