@@ -33,8 +33,35 @@
  * @module
  */
 
+export type { Backend } from "./ffi/backend.ts";
+export type { Block } from "./ffi/block.ts";
+export type {
+  CompletionQueueLayout,
+  Kernel,
+  RingMapping,
+  SetupRequest,
+  SubmissionQueueLayout,
+} from "./ffi/kernel.ts";
+export type { SocketKind } from "./ffi/mod.ts";
+export type { View } from "./ffi/memory.ts";
 export * as ffi from "./ffi/mod.ts";
 export * as ops from "./ops/mod.ts";
+export type {
+  Completion,
+  Fd,
+  FixedFdInstallOptions,
+  FixedFile,
+  Held,
+  Op,
+  OpenatOptions,
+  Path,
+  ReadWriteOptions,
+  Received,
+  ReceiveMultishotOptions,
+  ReceiveOptions,
+  ReceiveSelectOptions,
+  Selection,
+} from "./ops/mod.ts";
 export * from "./ffi/abi.ts";
 export {
   isSystemError,

@@ -14,7 +14,8 @@ import { Misuse } from "./cp/getopt.ts";
 import { Input } from "./cat/input.ts";
 import { readRequest, type Request } from "./cat/options.ts";
 import { Pump } from "./cat/pump.ts";
-import { quote, reason } from "./ring/command.ts";
+import { quoteIfNeeded } from "./quote.ts";
+import { reason } from "./ring/command.ts";
 import { fstat } from "./ring/files.ts";
 
 const STDOUT = 1;
@@ -52,7 +53,7 @@ function failure(
   const { op, code } = error as Partial<SystemError>;
   if (code === "EPIPE") return { status: NOBODY_READS, isOver: true };
   const isOver = op === "write";
-  const what = isOver ? "write error" : quote(name);
+  const what = isOver ? "write error" : quoteIfNeeded(name);
   return { status: complain(`${what}: ${reason(error)}`), isOver };
 }
 

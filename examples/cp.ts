@@ -35,8 +35,8 @@ function understand(args: readonly string[]): [Request, Operands | null] {
  * const folder = await Deno.makeTempDir();
  * assertEquals(await cp(["-r", "examples/cp", `${folder}/copy`]), 0);
  * assertEquals(
- *   await Deno.readTextFile(`${folder}/copy/quote.ts`),
- *   await Deno.readTextFile("examples/cp/quote.ts"),
+ *   await Deno.readTextFile(`${folder}/copy/usage.ts`),
+ *   await Deno.readTextFile("examples/cp/usage.ts"),
  * );
  * await Deno.remove(folder, { recursive: true });
  * ```

@@ -5,7 +5,7 @@
  */
 
 import type { Statx } from "../../ffi/structs/statx.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import type { Session } from "./session.ts";
 
 const W_OK = 0o2;

@@ -16,7 +16,7 @@ import { S_ISGID, S_ISUID, S_ISVTX, XATTR_SIZE_MAX } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
 import { fgetxattr, fsetxattr, getxattr, setxattr } from "../../ops/xattr.ts";
 import { ACCESS, DEFAULT, dropList } from "./access_list.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import type { Session } from "./session.ts";
 import type { Section } from "./transcript.ts";
 import { codeOf } from "./trouble.ts";

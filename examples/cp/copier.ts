@@ -26,7 +26,7 @@ import {
   type Made,
   makeFolder,
 } from "./folder.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import { copyRegular, finalMode, firstMode } from "./regular.ts";
 import { sameName } from "./same_file.ts";
 import { identity, lookUp, type Session, yieldTurn } from "./session.ts";

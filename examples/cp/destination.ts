@@ -7,7 +7,7 @@
 import type { Statx } from "../../ffi/structs/statx.ts";
 import { unlinkat } from "../../ops/path.ts";
 import { mayOverwrite } from "./ask.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import { sameFile } from "./same_file.ts";
 import { find, lookUp, type Session } from "./session.ts";
 import type { Section } from "./transcript.ts";

@@ -10,7 +10,7 @@ import type { Statx } from "../../ffi/structs/statx.ts";
 import { mkdirat } from "../../ops/path.ts";
 import { type Inode, preserve } from "./attributes.ts";
 import { isHidden } from "./draft.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import { find, lookUp, open, type Session, yieldTurn } from "./session.ts";
 import type { Section } from "./transcript.ts";
 import { attempt, codeOf } from "./trouble.ts";

@@ -5,7 +5,7 @@
  */
 
 import { Misuse } from "./getopt.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import { Failure, type Settings } from "./settings.ts";
 import { codeOf, reason } from "./trouble.ts";
 

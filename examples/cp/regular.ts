@@ -9,7 +9,7 @@ import * as linux from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
 import { preserve } from "./attributes.ts";
 import { Draft, replaceable } from "./draft.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import { open, type Session } from "./session.ts";
 import { NotCloned, transfer } from "./transfer.ts";
 import type { Section } from "./transcript.ts";

@@ -12,7 +12,7 @@ import { Copier } from "./copier.ts";
 import { Jobs } from "./jobs.ts";
 import type { Operands } from "./operands.ts";
 import { Progress } from "./progress.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { OutputError, Transcript } from "./transcript.ts";

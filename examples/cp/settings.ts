@@ -7,7 +7,7 @@
 import type { PreserveOptions, ReflinkPolicy } from "../../fs/copy_options.ts";
 import type { SparsePolicy } from "../../fs/copy_options.ts";
 import { getopt, type Given, Misuse, type Option } from "./getopt.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 
 /** Which symbolic links among the sources are followed: all, those of the command line, none. */
 export type Follow = "always" | "operands" | "never";

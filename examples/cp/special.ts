@@ -10,7 +10,7 @@ import type { Statx } from "../../ffi/structs/statx.ts";
 import { linkat, renameat, symlinkat, unlinkat } from "../../ops/path.ts";
 import { preserve } from "./attributes.ts";
 import { hiddenBeside } from "./draft.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import { find, sameInode, type Session } from "./session.ts";
 import type { Section } from "./transcript.ts";
 import { attempt, codeOf, Complaint, worded } from "./trouble.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { quote } from "./quote.ts";
+import { quote } from "../quote.ts";
 import { reason, worded } from "./trouble.ts";
 
 const encoder = new TextEncoder();

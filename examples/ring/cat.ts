@@ -16,6 +16,7 @@ import { addressOf, Memory } from "../../ffi/memory.ts";
 import { prepRead, prepWrite } from "../../ops/rw.ts";
 import { prepSplice } from "../../ops/splice.ts";
 import type { Ring } from "../../ring/ring.ts";
+import { quoteIfNeeded } from "../quote.ts";
 import * as command from "./command.ts";
 import { close, entry, fstat, newRing, open } from "./files.ts";
 import { further, sameFile, writeAll } from "./files.ts";
@@ -138,7 +139,7 @@ export function cat(args: string[]): number {
     } catch (error) {
       const { op, code } = error as Partial<SystemError>;
       if (code === "EPIPE") return 128 + 13;
-      const what = op === "write" ? "write error" : command.quote(name);
+      const what = op === "write" ? "write error" : quoteIfNeeded(name);
       status = command.complain(COMMAND, `${what}: ${command.reason(error)}`);
       if (op === "write") break;
     }

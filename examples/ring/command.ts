@@ -82,32 +82,6 @@ export function operands(command: Command, args: string[]): string[] | number {
   return names;
 }
 
-/**
- * A file name as messages show it: quoted for a shell where it needs that, or always.
- */
-export function quote(name: string, always = false): string {
-  if (!always && PLAIN.test(name) && !/^[{}]$/.test(name)) return name;
-  if (name.includes("'") && WITHIN_DOUBLE.test(name)) return `"${name}"`;
-  const escaped = name.replace(UNQUOTED, (found, at: number) => {
-    if (found === "'") return "'\\''";
-    const next = name[at + found.length];
-    const reopened = next === undefined || next === "'" ? "" : "''";
-    return `'$'${Array.from(found, escape).join("")}${reopened}`;
-  });
-  return `'${escaped}'`;
-}
-
-const PLAIN = /^(?![#~])[\w%+,./@\]{}#~\u{a0}-\u{10ffff}-]+$/u;
-const WITHIN_DOUBLE = /^[#~]?[\w%+,./:@\]' \u{a0}-\u{10ffff}-]*$/u;
-// deno-lint-ignore no-control-regex -- a name may have any character but NUL and slash.
-const UNQUOTED = /'|[\x01-\x1f\x7f]+/g;
-const SHORT = ["\\a", "\\b", "\\t", "\\n", "\\v", "\\f", "\\r"];
-
-function escape(character: string): string {
-  const code = character.charCodeAt(0);
-  return SHORT[code - 7] ?? `\\${code.toString(8).padStart(3, "0")}`;
-}
-
 /** Runs a command as the program, and ends the process with its status. */
 export function main(
   command: Command,

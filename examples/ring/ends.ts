@@ -9,7 +9,8 @@ import { AT_SYMLINK_NOFOLLOW, O_RDONLY, O_WRONLY } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
 import type { Ring } from "../../ring/ring.ts";
 import { attempt, type Command, complain, Complaint } from "./command.ts";
-import { misuse, operands, quote, reason } from "./command.ts";
+import { quote } from "../quote.ts";
+import { misuse, operands, reason } from "./command.ts";
 import { Draft } from "./draft.ts";
 import { close, lookUp, open, sameFile, stat } from "./files.ts";
 
@@ -50,7 +51,7 @@ export class Ends implements Disposable {
    * @throws {Complaint} if one cannot be opened, or must not, in cp's words.
    */
   constructor(ring: Ring, source: string, path: string) {
-    const [from, to] = [quote(source, true), quote(path, true)];
+    const [from, to] = [quote(source), quote(path)];
     this.#ring = ring;
     this.#creating = `cannot create regular file ${to}`;
     this.#reading = `error reading ${from}`;
@@ -141,7 +142,7 @@ export function pairs(
   const path = sources.pop();
   if (path === undefined) return misuse(command, "missing file operand");
   if (sources.length === 0) {
-    const where = `after ${quote(path, true)}`;
+    const where = `after ${quote(path)}`;
     return misuse(command, `missing destination file operand ${where}`);
   }
   let isDirectory = false;
@@ -152,12 +153,12 @@ export function pairs(
     problem = reason(error);
   }
   if (!isDirectory && sources.length > 1) {
-    return complain(command, `target ${quote(path, true)}: ${problem}`);
+    return complain(command, `target ${quote(path)}: ${problem}`);
   }
   const directory = path.replace(/\/*$/, "/");
   const once = sources.filter((source, i) => {
     const repeated = sources.indexOf(source) < i;
-    const what = `warning: source file ${quote(source, true)}`;
+    const what = `warning: source file ${quote(source)}`;
     if (repeated) complain(command, `${what} specified more than once`);
     return !repeated;
   });
@@ -169,6 +170,6 @@ export function pairs(
 
 /** What is said of a second file that would go where the first one just went. */
 export function justMade(source: string, path: string): string {
-  const to = quote(path, true);
-  return `will not overwrite just-created ${to} with ${quote(source, true)}`;
+  const to = quote(path);
+  return `will not overwrite just-created ${to} with ${quote(source)}`;
 }

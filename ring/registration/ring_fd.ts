@@ -36,22 +36,25 @@ export function registerRingFd(ring: Registrar, index: number): number {
     const hint = "The ring's descriptor is registered already.";
     throw systemError(EEXIST, "io_uring_register_ring_fd", { hint });
   }
-  return withBlock(update.size, (block) => {
-    block.view.setUint32(update.offset, ANY_INDEX, true);
-    block.view.setBigUint64(update.data, BigInt(ring.fd), true);
-    const name = "io_uring_register_ring_fd";
-    ring.register(name, IORING_REGISTER_RING_FDS, block, 1, hint);
-    return block.view.getUint32(update.offset, true);
-  });
+  const name = "io_uring_register_ring_fd";
+  return claim(
+    ring.fd,
+    (block) => ring.register(name, IORING_REGISTER_RING_FDS, block, 1, hint),
+  );
 }
 
 /** Registers the descriptor of a ring if that can be done; returns its index, or an errno negated. */
 export function tryRingFd(kernel: Kernel, fd: number): number {
+  const opcode = IORING_REGISTER_RING_FDS;
+  return claim(fd, ({ address }) => kernel.register(fd, opcode, address, 1));
+}
+
+/** Asks for any place; returns its index, or what `register` answers below 0. */
+function claim(fd: number, register: (block: Block) => number): number {
   return withBlock(update.size, (block) => {
     block.view.setUint32(update.offset, ANY_INDEX, true);
     block.view.setBigUint64(update.data, BigInt(fd), true);
-    const opcode = IORING_REGISTER_RING_FDS;
-    const answer = kernel.register(fd, opcode, block.address, 1);
+    const answer = register(block);
     return answer < 0 ? answer : block.view.getUint32(update.offset, true);
   });
 }

@@ -23,7 +23,6 @@ import {
 } from "../../ops/mod.ts";
 import { Ring } from "../../ring/mod.ts";
 import { canMake } from "../support/setup.ts";
-import "../support/preload.ts";
 import { SimulatedKernel } from "./kernel.ts";
 import type { Fate, Request } from "./request.ts";
 

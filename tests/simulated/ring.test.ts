@@ -12,7 +12,6 @@ import {
 import { prepNop } from "../../ops/mod.ts";
 import { Ring } from "../../ring/mod.ts";
 import type { Sqe } from "../../ring/sqe.ts";
-import "../support/preload.ts";
 import { SimulatedKernel } from "./kernel.ts";
 import { Random } from "./random.ts";
 import { runRingProgram } from "./ring_program.ts";

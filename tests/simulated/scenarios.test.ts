@@ -6,7 +6,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import * as abi from "../../ffi/abi.ts";
 import { Uring, type UringOptions } from "../../proactor/mod.ts";
-import "../support/preload.ts";
 import { type KernelOptions, SimulatedKernel } from "./kernel.ts";
 import { VirtualLoop } from "./loop.ts";
 import type { Fate, Request } from "./request.ts";

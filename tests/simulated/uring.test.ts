@@ -1,7 +1,6 @@
 /** `Uring` against the simulated kernel. */
 
 import { assertEquals } from "@std/assert";
-import "../support/preload.ts";
 import { runMessageProgram } from "./message_program.ts";
 import { eachSeed, recorded } from "./seeds.ts";
 import { runUringProgram } from "./uring_program.ts";

@@ -10,6 +10,14 @@ const WITHIN_DOUBLE = /^[#~]?[\w%+,./:@\]' \u{a0}-\u{10ffff}-]*$/u;
 const UNQUOTED = /'|[\x01-\x1f\x7f]+/g;
 const SHORT = ["\\a", "\\b", "\\t", "\\n", "\\v", "\\f", "\\r"];
 
+/** What a shell reads back as it is without quotes. */
+const PLAIN = /^(?![#~])[\w%+,./@\]{}#~\u{a0}-\u{10ffff}-]+$/u;
+
+/** A file name as `cat` shows it: in quotes only where a shell needs them. */
+export function quoteIfNeeded(name: string): string {
+  return PLAIN.test(name) && !/^[{}]$/.test(name) ? name : quote(name);
+}
+
 /**
  * A file name in quotes: a shell would read it back as it is, and no terminal obeys it.
  *
