@@ -8,25 +8,19 @@ import * as abi from "../ffi/abi.ts";
 import { openKernel } from "../ffi/backend.ts";
 import { Block } from "../ffi/block.ts";
 import { checkInteger } from "../ffi/check.ts";
-import { type SystemError, systemError } from "../ffi/errors.ts";
-import type { Kernel } from "../ffi/kernel.ts";
+import { systemError } from "../ffi/errors.ts";
 import {
   io_uring_getevents_arg as getevents,
   io_uring_reg_wait as registeredWait,
 } from "../ffi/layout.ts";
 import { addressOf, type View } from "../ffi/memory.ts";
+import { Calls, enterError } from "./calls.ts";
 import { closeRing, type Remains } from "./close.ts";
 import { CompletionQueue } from "./completion_queue.ts";
 import type { Cqe } from "./cqe.ts";
-import { enterHint } from "./enter_error.ts";
 import { checkWorkers, type RingModes } from "./modes.ts";
 import { isSilent, type RingOptions, setupRequest } from "./options.ts";
 import { registerError } from "./registration/opcodes.ts";
-import {
-  registerRingFd,
-  tryRingFd,
-  unregisterRingFd,
-} from "./registration/ring_fd.ts";
 import { Registrations } from "./registrations.ts";
 import { type ResizeOptions, resizeRequest } from "./resize.ts";
 import type { Sqe } from "./sqe.ts";
@@ -43,9 +37,6 @@ const EAGAIN = 11;
 const EBUSY = 16;
 const ETIME = 62;
 const EOPNOTSUPP = 95;
-
-/** A ring that entered the kernel this often is busy enough to take one of its thread's places. */
-const BUSY_ENTERS = 64;
 
 const { IORING_ENTER_GETEVENTS, IORING_ENTER_SQ_WAKEUP, IOSQE_ASYNC } = abi;
 
@@ -89,23 +80,15 @@ export class Ring extends Registrations implements Disposable {
   declare readonly backend: string;
   /** The version of the library behind the backend, `"2.3"`; null for `"syscall"`. */
   declare readonly backendVersion: string | null;
-  declare private readonly kernel: Kernel;
+  declare private readonly calls: Calls;
   declare private readonly polled: boolean;
   /** Whether completions must be asked for because no word in shared memory tells of them. */
   declare private readonly silent: boolean;
   readonly #remains: Remains;
   declare private submissions: SubmissionQueue;
   declare private completions: CompletionQueue;
-  declare private enterFd: number;
-  #enterFlags = 0;
-  #enters = 0;
   #wakeups = 0;
   #waitArgument: Block | undefined;
-  /** What io_uring_register(2) is called with: the descriptor, or its registered index and a flag. */
-  #registerFd: number;
-  #registerFlag = 0;
-  /** Who wanted the descriptor registered: nobody so far, the ring itself, its user; or not to be. */
-  #ringFdUse: "none" | "busy" | "asked" | "never" = "none";
   /** Out of the collector's reach while the kernel reads or writes it. */
   #argument: unknown;
   #state: "open" | "closing" | "closed" = "open";
@@ -141,15 +124,13 @@ export class Ring extends Registrations implements Disposable {
       typeof options === "object" ? options.backend : undefined,
     );
     const mapping = kernel.setup(request);
-    this.kernel = kernel;
     this.#remains = { kernel, mapping, ringFd: -1, keep: this.keep };
+    this.calls = new Calls(this.#remains);
     this.fd = mapping.fd;
     this.flags = mapping.flags >>> 0;
     this.features = mapping.features >>> 0;
     this.backend = kernel.backend;
     this.backendVersion = kernel.version;
-    this.enterFd = mapping.fd;
-    this.#registerFd = mapping.fd;
     this.polled = (mapping.flags & abi.IORING_SETUP_SQPOLL) !== 0;
     this.silent = isSilent(mapping.flags);
     const modes = typeof options === "object" ? options : {};
@@ -175,7 +156,7 @@ export class Ring extends Registrations implements Disposable {
     if (modes.buffers !== undefined) this.buffers.register(modes.buffers);
     if (modes.files !== undefined) this.files.register(modes.files);
     if (modes.registerRingFd === true) this.registerRingFd();
-    else if (modes.registerRingFd === false) this.#ringFdUse = "never";
+    else if (modes.registerRingFd === false) this.calls.keepPlain();
   }
 
   /** The submission queue. */
@@ -190,7 +171,7 @@ export class Ring extends Registrations implements Disposable {
 
   /** How many times this ring has called io_uring_enter(2). */
   get enters(): number {
-    return this.#enters;
+    return this.calls.enters;
   }
 
   /** How many of those woke the kernel's thread (`IORING_ENTER_SQ_WAKEUP`). */
@@ -276,7 +257,7 @@ export class Ring extends Registrations implements Disposable {
       return 0;
     }
     const flags = count === 0 ? 0 : IORING_ENTER_GETEVENTS;
-    const taken = this.#enter(pending, count, flags);
+    const taken = this.calls.enter(pending, count, flags);
     if (taken !== pending) return this.#submitRest(taken, pending, count);
     this.submissions.took(taken);
     // A signal may have ended the wait: enter answers with what it took all the same.
@@ -301,9 +282,9 @@ export class Ring extends Registrations implements Disposable {
         if (answer === 0 || answer === -EAGAIN || answer === -EBUSY) {
           return total;
         }
-        if (answer !== -EINTR) throw this.#enterError(-answer);
+        if (answer !== -EINTR) throw enterError(-answer);
       }
-      answer = this.#enter(pending, count, flags);
+      answer = this.calls.enter(pending, count, flags);
     }
     if (count !== 0 && !this.completions.has(count)) this.#await(count);
     return total;
@@ -313,7 +294,7 @@ export class Ring extends Registrations implements Disposable {
   #submitPolled(fresh: number, count: number): number {
     if (fresh !== 0 && this.submissions.needsWakeup) {
       this.#wakeups++;
-      this.#enterRetrying(fresh, 0, IORING_ENTER_SQ_WAKEUP);
+      this.calls.enterRetrying(fresh, 0, IORING_ENTER_SQ_WAKEUP);
     }
     if (count !== 0 && !this.completions.has(count)) this.#await(count);
     return fresh;
@@ -349,7 +330,7 @@ export class Ring extends Registrations implements Disposable {
 
   #await(count: number): void {
     while (this.completions.ready < count) {
-      this.#enterRetrying(0, count, IORING_ENTER_GETEVENTS);
+      this.calls.enterRetrying(0, count, IORING_ENTER_GETEVENTS);
     }
   }
 
@@ -362,17 +343,15 @@ export class Ring extends Registrations implements Disposable {
     const argument = this.#waitArgument ??= newWaitArgument();
     for (let left = timeout; this.completions.ready < count;) {
       writeWait(argument, Math.max(left, 0), minWait);
-      this.#enters++;
-      const answer = this.kernel.enter2(
-        this.enterFd,
+      const answer = this.calls.enterWith(
         0,
         count,
-        IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG | this.#enterFlags,
-        BigInt(argument.address),
-        BigInt(getevents.size),
+        IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG,
+        argument.address,
+        getevents.size,
       );
       if (answer === -ETIME) return;
-      if (answer < 0 && answer !== -EINTR) throw this.#enterError(-answer);
+      if (answer < 0 && answer !== -EINTR) throw enterError(-answer);
       // A minimum wait ends with fewer than were asked for.
       if (answer >= 0 && minWait !== undefined) return;
       left = deadline - performance.now();
@@ -389,7 +368,7 @@ export class Ring extends Registrations implements Disposable {
     const deadline = performance.now() + timeout;
     const nap = new Int32Array(new SharedArrayBuffer(4));
     while (this.completions.ready < count && performance.now() < deadline) {
-      this.#enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
+      this.calls.enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
       if (this.completions.ready < count) Atomics.wait(nap, 0, 0, 0.2);
     }
   }
@@ -417,15 +396,13 @@ export class Ring extends Registrations implements Disposable {
     if (this.completions.ready >= count) {
       return this.polled ? submitted : this.submit();
     }
-    this.#enters++;
-    const answer = this.kernel.enter2(
-      this.enterFd,
+    const answer = this.calls.enterWith(
       pending,
       count,
       IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG |
-        abi.IORING_ENTER_EXT_ARG_REG | this.#enterFlags,
-      BigInt(index * registeredWait.size),
-      BigInt(registeredWait.size),
+        abi.IORING_ENTER_EXT_ARG_REG,
+      index * registeredWait.size,
+      registeredWait.size,
     );
     if (answer > 0) this.submissions.took(answer);
     else this.submissions.refresh();
@@ -433,7 +410,7 @@ export class Ring extends Registrations implements Disposable {
       answer >= 0 || answer === -ETIME || answer === -EINTR ||
       answer === -EAGAIN || answer === -EBUSY
     ) return submitted + Math.max(answer, 0);
-    throw this.#enterError(-answer);
+    throw enterError(-answer);
   }
 
   /**
@@ -469,7 +446,7 @@ export class Ring extends Registrations implements Disposable {
     const held = this.submissions.flags &
       (abi.IORING_SQ_CQ_OVERFLOW | abi.IORING_SQ_TASKRUN);
     if (held === 0 && !this.silent) return false;
-    this.#enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
+    this.calls.enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
     return true;
   }
 
@@ -489,7 +466,11 @@ export class Ring extends Registrations implements Disposable {
     }
     this.submit();
     while (this.submissions.space === 0) {
-      this.#enterRetrying(0, 0, abi.IORING_ENTER_SQ_WAIT | this.#wakeFlag());
+      this.calls.enterRetrying(
+        0,
+        0,
+        abi.IORING_ENTER_SQ_WAIT | this.#wakeFlag(),
+      );
     }
   }
 
@@ -497,30 +478,6 @@ export class Ring extends Registrations implements Disposable {
     const asleep = this.submissions.needsWakeup;
     if (asleep) this.#wakeups++;
     return asleep ? IORING_ENTER_SQ_WAKEUP : 0;
-  }
-
-  #enter(toSubmit: number, minComplete: number, flags: number): number {
-    if (++this.#enters === BUSY_ENTERS) this.#registerBusy();
-    return this.kernel.enter(
-      this.enterFd,
-      toSubmit,
-      minComplete,
-      flags | this.#enterFlags,
-    );
-  }
-
-  /** For calls that hand over nothing: an interrupted one is made again by whoever looks next. */
-  #enterRetrying(toSubmit: number, minComplete: number, flags: number): void {
-    const answer = this.#enter(toSubmit, minComplete, flags);
-    if (
-      answer >= 0 || answer === -EINTR || answer === -EAGAIN ||
-      answer === -EBUSY
-    ) return;
-    throw this.#enterError(-answer);
-  }
-
-  #enterError(errno: number): SystemError {
-    return systemError(errno, "io_uring_enter", { hint: enterHint(errno) });
   }
 
   #refuse(): never {
@@ -554,12 +511,7 @@ export class Ring extends Registrations implements Disposable {
       ? argument.address
       : addressOf(argument);
     this.#argument = argument;
-    const answer = this.kernel.register(
-      this.#registerFd,
-      (opcode | this.#registerFlag) >>> 0,
-      address,
-      count,
-    );
+    const answer = this.calls.register(opcode, address, count);
     this.#argument = undefined;
     if (answer < 0) throw registerError(-answer, name, opcode, hint);
     return answer;
@@ -588,35 +540,7 @@ export class Ring extends Registrations implements Disposable {
    */
   registerRingFd(): void {
     if (this.#state !== "open") this.#refuse();
-    if (this.#ringFdUse === "busy") {
-      this.#ringFdUse = "asked";
-      return;
-    }
-    this.#useRingFd(registerRingFd(this, this.#remains.ringFd));
-    this.#ringFdUse = "asked";
-  }
-
-  /**
-   * Deno has many threads, so that each enter on a plain descriptor counts a reference up and
-   * down: 80 ns. A ring that is busy gets a place while there are any; where there are none,
-   * before Linux 5.18, or if restrictions forbid it, the descriptor does.
-   */
-  #registerBusy(): void {
-    if (this.#ringFdUse !== "none") return;
-    const index = tryRingFd(this.kernel, this.fd);
-    if (index < 0) return;
-    this.#useRingFd(index);
-    this.#ringFdUse = "busy";
-  }
-
-  #useRingFd(index: number): void {
-    this.#remains.ringFd = index;
-    this.enterFd = index;
-    this.#enterFlags |= abi.IORING_ENTER_REGISTERED_RING;
-    if (this.features & abi.IORING_FEAT_REG_REG_RING) {
-      this.#registerFd = index;
-      this.#registerFlag = abi.IORING_REGISTER_USE_REGISTERED_RING;
-    }
+    this.calls.registerRingFd(this);
   }
 
   /**
@@ -628,15 +552,7 @@ export class Ring extends Registrations implements Disposable {
    */
   unregisterRingFd(): void {
     if (this.#state !== "open") this.#refuse();
-    const asked = this.#ringFdUse === "asked";
-    const index = asked ? this.#remains.ringFd : -1;
-    unregisterRingFd(this.register.bind(this), index);
-    this.#remains.ringFd = -1;
-    this.#ringFdUse = "never";
-    this.enterFd = this.fd;
-    this.#enterFlags &= ~abi.IORING_ENTER_REGISTERED_RING;
-    this.#registerFd = this.fd;
-    this.#registerFlag = 0;
+    this.calls.unregisterRingFd(this);
   }
 
   /**
@@ -653,8 +569,7 @@ export class Ring extends Registrations implements Disposable {
       const hint = "It needs Linux 6.15 or later.";
       throw systemError(EOPNOTSUPP, "io_uring_set_iowait", { hint });
     }
-    if (enabled) this.#enterFlags &= ~abi.IORING_ENTER_NO_IOWAIT;
-    else this.#enterFlags |= abi.IORING_ENTER_NO_IOWAIT;
+    this.calls.setIowait(enabled);
   }
 
   /**
@@ -694,9 +609,9 @@ export class Ring extends Registrations implements Disposable {
     this.submissions.publish();
     const submissions = this.submissions.save();
     const completions = this.completions.save();
-    const { mapping } = this.#remains;
+    const { kernel, mapping } = this.#remains;
     try {
-      this.#remains.mapping = this.kernel.resize(mapping, request);
+      this.#remains.mapping = kernel.resize(mapping, request);
     } catch (error) {
       // The kernel has new queues and they could not be mapped: the backend closed the ring.
       if (mapping.sqes.detached) this.#abandon();
