@@ -29,10 +29,11 @@ export interface Case {
   /** The least share of its rival's rate that TypeScript is to reach. */
   readonly target: number;
   /**
-   * Which TypeScript runs: the ring itself, `Uring` with a promise for each op, or `Uring` and what
-   * else there is in its event loop.
+   * Which TypeScript runs: the ring itself, `Uring` with a promise for each op, the ring and a
+   * promise for each op with nothing of what `Uring` adds, or `Uring` and what else there is in its
+   * event loop.
    */
-  readonly layer: "ring" | "promises" | "loop";
+  readonly layer: "ring" | "promises" | "floor" | "loop";
   /**
    * Whom it runs beside: the loop in C, `Deno.FsFile`, an event loop with nothing else to do, a
    * thread blocked in io_uring_enter, or nobody: then the rate itself is what has a target.
@@ -99,8 +100,13 @@ const IN_EVENT_LOOP = OWN_THREAD | IORING_SETUP_TASKRUN_FLAG;
 /** A promise for each op, beside the loop in C and beside Deno's own file. */
 const promises: readonly Case[] = [
   promise("promise-nop-32", "nop", 32, null, 0.5, "c"),
+  {
+    ...promise("promise-floor-32", "nop", 32, null, 0.5, "c"),
+    layer: "floor",
+  },
   promise("promise-read-32", "read", 32, "cached", 0.8, "c"),
   promise("promise-read-1", "read", 1, "cached", 30, "file"),
+  promise("promise-read-alone", "read", 1, "cached", 0.8, "c"),
   promise("promise-direct-128", "read", 128, "direct", 0.95, "c"),
 ];
 

@@ -208,6 +208,7 @@ function ours(measured: Case, contest: Contest): Command {
   const program = {
     ring: [RING, operation],
     promises: [PROMISES, "uring", operation],
+    floor: [PROMISES, "floor", operation],
     loop: [LOOP, operation, "uring"],
   }[layer];
   return { program: Deno.execPath(), args: [...DENO, ...program, ...args] };

@@ -22,7 +22,9 @@
  * ring nobody waits in the kernel: the loop spins on the CQ, and needs a core beside the kernel thread's.
  *
  * `promise-*` is `Uring`, a promise for each op, beside the same loop in C; in `promise-read-1` the
- * column `C` is `Deno.FsFile`, seek and read, one at a time.
+ * column `C` is `Deno.FsFile`, seek and read, one at a time, in `promise-read-alone` it is C again.
+ * `promise-floor-32` is the ring with a promise for each op and nothing else of what `Uring` does:
+ * what is left of C's rate when one awaits.
  *
  * `loop-*` is `Uring` in its event loop. `loop-ticks`: the ticks of an interval of 1 ms while cached
  * reads are awaited in a loop; the column `C` is the same interval in a loop that goes round with

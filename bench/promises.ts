@@ -3,15 +3,19 @@
  * contestant.ts.
  *
  *     promises.ts uring nop|read IN_FLIGHT SETUP_FLAGS [FILE cached|direct]
+ *     promises.ts floor nop IN_FLIGHT SETUP_FLAGS
  *     promises.ts file read 1 0 FILE cached
+ *
+ * `floor` is what awaiting costs by itself: a ring, and for each op the cheapest promise there is.
  *
  * `IN_FLIGHT` loops each await one op after the other. There is no batch: what the loops submit in
  * one turn goes to the kernel together, as in a program.
  */
 import { constants, fstatSync, openSync } from "node:fs";
 import { Memory } from "../ffi/mod.ts";
-import { nop, read } from "../ops/mod.ts";
+import { nop, prepNop, read } from "../ops/mod.ts";
 import { Uring } from "../proactor/mod.ts";
+import { type Cqe, Ring } from "../ring/mod.ts";
 import { serve } from "./serve.ts";
 
 const BLOCK = 4096;
@@ -45,6 +49,37 @@ function check(result: number | null, expected: number): void {
 function nopLoop(uring: Uring): Loop {
   return async (count) => {
     for (let i = 0; i < count; i++) check(await uring.submit(nop()), 0);
+  };
+}
+
+/** No check of arguments, no slots, no generations, no errors, no queue where the ring is full. */
+function floorLoop(ring: Ring, inFlight: number): Loop {
+  const ready = Promise.resolve();
+  const results = new Int32Array(inFlight);
+  const visit = (cqe: Cqe) => {
+    results[cqe.tag] = cqe.res;
+  };
+  let waiting = false;
+  const collect = (index: number) => () => {
+    if (waiting) {
+      waiting = false;
+      ring.submit();
+      ring.forEachCqe(visit);
+    }
+    return results[index] as number;
+  };
+  const collects = Array.from({ length: inFlight }, (_, i) => collect(i));
+  const submit = (index: number): Promise<number> => {
+    const sqe = ring.sqe();
+    if (sqe === null) throw new Error("the ring holds too few");
+    prepNop(sqe);
+    sqe.tag = index;
+    results[index] = -1;
+    waiting = true;
+    return ready.then(collects[index] as () => number);
+  };
+  return async (count, index) => {
+    for (let i = 0; i < count; i++) check(await submit(index), 0);
   };
 }
 
@@ -111,6 +146,15 @@ async function main(args: string[]): Promise<void> {
     await serve(
       (seconds) => run(loop, loops, seconds),
       `ready ${flagsText} Deno.FsFile`,
+    );
+    return;
+  }
+  if (contestant === "floor") {
+    using ring = new Ring({ entries: 256, flags: Number(flagsText) });
+    const loop = floorLoop(ring, loops);
+    await serve(
+      (seconds) => run(loop, loops, seconds),
+      `ready ${ring.flags} ${ring.backend}`,
     );
     return;
   }
