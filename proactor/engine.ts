@@ -1,6 +1,6 @@
 /**
- * What runs ops on a ring in the event loop: when to enter the kernel, when to look, when to
- * sleep. {@linkcode Uring} is its face.
+ * What runs ops on a ring in the event loop: how they are launched, when to enter the kernel, who
+ * gets what it gives. {@linkcode Uring} is its face.
  *
  * @module
  */
@@ -11,19 +11,18 @@ import {
   IORING_SQ_CQ_OVERFLOW,
   IOSQE_IO_DRAIN,
 } from "../ffi/abi.ts";
-import { isSystemError } from "../ffi/errors.ts";
 import { prepCancel64 } from "../ops/cancel.ts";
 import { type Completion, type Held, type Op, release } from "../ops/op.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { type Batch, BatchQueue } from "./batch.ts";
-import { Bell } from "./bell.ts";
 import { Budget, ROUND } from "./budget.ts";
 import { type Counters, newCounters } from "./counters.ts";
 import { wasCancelled } from "./errors.ts";
 import { returnBuffer } from "./groups.ts";
 import { Insistence } from "./insistence.ts";
+import { Lookout } from "./lookout.ts";
 import type { Settings } from "./options.ts";
 import { promiseOutcome, settleCancelled, settleOp } from "./settle.ts";
 import {
@@ -62,7 +61,6 @@ export class Engine {
   /** Takes messages of other rings. */
   onMessage: ((value: number, data: number) => void) | undefined;
   #idlers: (() => void)[] = [];
-  declare private readonly settings: Settings;
   readonly #slots = new SlotTable((slot) => this.#collect(slot));
   readonly #waiting = new BatchQueue();
   /** Entries whose last completion has not come. */
@@ -72,14 +70,9 @@ export class Engine {
   readonly #insistence = new Insistence(this);
   declare private readonly budget: Budget;
   #scheduled: 0 | typeof SOON | typeof NEXT_TURN = 0;
-  #polling = false;
   #entering = false;
   #pumping = false;
-  #lastProgress = 0;
-  declare private readonly bell: Bell;
-  #alive = true;
-  /** The turn in which it looks again. */
-  #turn: ReturnType<typeof setImmediate> | undefined;
+  declare private readonly lookout: Lookout;
   #broken: unknown;
   /** What the kernel may still use of a ring that cannot be entered. */
   readonly #lost: Held[] = [];
@@ -87,21 +80,19 @@ export class Engine {
   /** Whether a thread of the kernel takes the ops. */
   declare readonly polled: boolean;
   readonly #flush = (): void => this.#runFlush();
-  readonly #poll = (): void => this.#runPoll();
   readonly #visit = (cqe: Cqe): void => this.#complete(cqe);
 
   /** An engine for a ring of its own. */
   constructor(settings: Settings) {
-    this.settings = settings;
     this.ring = settings.ring;
     this.counters = newCounters();
     this.budget = new Budget();
-    this.bell = new Bell(this, settings);
+    this.lookout = new Lookout(this, settings);
     this.limit = settings.ring.cq.entries;
     this.polled = (settings.ring.flags & IORING_SETUP_SQPOLL) !== 0;
     // Before Linux 5.18 registering an eventfd waits for everything that is in flight.
     const early = (settings.ring.features & IORING_FEAT_LINKED_FILE) === 0;
-    if (early && settings.sleep) this.bell.putUp();
+    if (early && settings.sleep) this.lookout.prepare();
   }
 
   /** Entries in the kernel, or on their way to it. */
@@ -116,17 +107,17 @@ export class Engine {
 
   /** Whether it sleeps. */
   get sleeping(): boolean {
-    return this.bell.armed;
+    return this.lookout.sleeping;
   }
 
   /** How the engine is woken; undefined before it first slept. */
   get wakeKind(): string | undefined {
-    return this.bell.kind;
+    return this.lookout.wakeKind;
   }
 
   /** Whether what is in flight keeps the process alive. */
   get alive(): boolean {
-    return this.#alive;
+    return this.lookout.alive;
   }
 
   /** Why the ring can no longer be used, if it cannot. */
@@ -371,29 +362,19 @@ export class Engine {
     setImmediate(this.#flush);
   }
 
-  /**
-   * Looks again in the next turn. That turn comes soon: an immediate that is unref'd would wait
-   * until something else wakes the event loop. Only who never sleeps has to unref it.
-   */
-  #pollNextTurn(): void {
-    this.#polling = true;
-    this.#turn = setImmediate(this.#poll);
-    if (!this.#alive && !this.settings.sleep) this.#turn.unref();
-  }
-
   #runFlush(): void {
     // Whoever collected first has done it.
     if (this.#scheduled === 0) return;
     this.#scheduled = 0;
     if (this.ring.closed) return;
     this.budget.spent += ROUND;
-    this.bell.disarm();
+    this.lookout.wake();
     const before = this.counters.completed;
     this.#enter();
     this.counters.inline += this.counters.completed - before;
     if (this.#insistence.size > 0) this.#insistence.tryAll();
     this.#pump();
-    this.#next();
+    this.next();
   }
 
   /** One system call for all that was queued; what is done already is reaped at once. */
@@ -403,7 +384,7 @@ export class Engine {
       this.ring.submit();
       this.budget.spent += this.#take();
     } catch (error) {
-      this.#break(error);
+      this.break(error);
     } finally {
       this.#entering = false;
     }
@@ -531,8 +512,8 @@ export class Engine {
     }
   }
 
-  /** What next: nothing, another enter, or a look round in the next turn. */
-  #next(): void {
+  /** What next: nothing, another enter, or a look round in the next turn. Internal. */
+  next(): void {
     if (this.#scheduled !== 0) return;
     if (this.#inFlight === 0 || this.#broken !== undefined) {
       this.#rest();
@@ -540,49 +521,39 @@ export class Engine {
       // The kernel took fewer than offered: not before the next turn, or this never ends.
       this.budget.exhaust();
       this.schedule();
-    } else this.#startPolling();
+    } else this.lookout.start();
   }
 
   /** Nothing is in flight, or nothing will ever come of it. */
   #rest(): void {
-    this.bell.rest();
-    if (this.#listening) this.#startPolling();
+    this.lookout.rest();
+    if (this.#listening) this.lookout.start();
     if (this.#idlers.length === 0) return;
     for (const idler of this.#idlers.splice(0)) idler();
-  }
-
-  #startPolling(): void {
-    if (this.#polling) return;
-    this.#lastProgress = performance.now();
-    this.#pollNextTurn();
-  }
-
-  #runPoll(): void {
-    this.#polling = false;
-    this.budget.spent = 0;
-    if (this.ring.closed || this.bell.armed) return;
-    const progress = this.#reap();
-    if (
-      this.ring.closed || this.#scheduled !== 0 || this.#broken !== undefined ||
-      (this.#inFlight === 0 && !this.#listening)
-    ) {
-      this.#next();
-      return;
-    }
-    const now = performance.now();
-    if (progress > 0) this.#lastProgress = now;
-    const quiet = now - this.#lastProgress;
-    const idle = progress === 0 && quiet >= this.settings.spin;
-    // Unref'd it must not keep the event loop going round.
-    if ((idle || !this.#alive) && this.#sleep()) return;
-    this.#pollNextTurn();
   }
 
   get #listening(): boolean {
     return this.onMessage !== undefined && this.#broken === undefined;
   }
 
-  #reap(): number {
+  /** Whether there is something to look for. Internal, as all that the {@linkcode Lookout} asks. */
+  get waiting(): boolean {
+    return this.#broken === undefined &&
+      (this.#inFlight > 0 || this.#listening);
+  }
+
+  /** Whether it enters the kernel soon. Internal. */
+  get scheduled(): boolean {
+    return this.#scheduled !== 0;
+  }
+
+  /** Timers and sockets have had their turn. Internal. */
+  beginTurn(): void {
+    this.budget.spent = 0;
+  }
+
+  /** Takes what is done, and launches what waited for that. Internal. */
+  reap(): number {
     try {
       const full = (this.ring.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
       const reaped = this.#take(full);
@@ -590,7 +561,7 @@ export class Engine {
       this.#pump();
       return reaped;
     } catch (error) {
-      this.#break(error);
+      this.break(error);
       return 0;
     }
   }
@@ -603,56 +574,25 @@ export class Engine {
     return taken;
   }
 
-  // --- sleep
-
-  /** Goes to sleep; false if there is something to do after all. */
-  #sleep(): boolean {
-    if (!this.settings.sleep) return false;
-    if (this.#insistence.size > 0) {
-      // What the kernel's thread has not taken yet cannot be cancelled yet.
-      if (this.ring.sq.ready > 0) return false;
-      this.#insistence.tryAll();
-    }
-    if (!this.#tryBell() || !this.bell.arm(this.#alive)) return false;
-    this.counters.sleeps++;
+  /** Whether there is nothing to cancel that only whoever is awake can cancel. Internal. */
+  settleDown(): boolean {
+    if (this.#insistence.size === 0) return true;
+    // What the kernel's thread has not taken yet cannot be cancelled yet.
+    if (this.ring.sq.ready > 0) return false;
+    this.#insistence.tryAll();
     return true;
-  }
-
-  /** Whether there is a doorbell; there may be none to be had, for the moment or for ever. */
-  #tryBell(): boolean {
-    try {
-      this.bell.putUp();
-      return true;
-    } catch (error) {
-      // Out of descriptors, say: it goes on looking, and tries again.
-      if (!isSystemError(error)) this.#break(error);
-      return false;
-    }
-  }
-
-  /** The bell rang. Internal: the {@linkcode Wake} calls it. */
-  onRing(): void {
-    if (this.ring.closed || !this.bell.armed) return;
-    this.counters.wakes++;
-    this.bell.disarm();
-    this.budget.spent = 0;
-    this.#reap();
-    if (!this.ring.closed) this.#next();
   }
 
   /** Whether what is in flight keeps the process alive. */
   keepAlive(yes: boolean): void {
-    this.#alive = yes;
-    if (!this.settings.sleep && yes) this.#turn?.ref();
-    if (!this.settings.sleep && !yes) this.#turn?.unref();
-    this.bell.keepAlive(yes);
+    this.lookout.keepAlive(yes);
   }
 
   /** Listens for messages, or no more. */
   listen(onMessage: ((value: number, data: number) => void) | undefined): void {
     this.onMessage = onMessage;
-    this.bell.disarm();
-    if (this.#scheduled === 0) this.#next();
+    this.lookout.wake();
+    if (this.#scheduled === 0) this.next();
   }
 
   // --- the end
@@ -665,13 +605,13 @@ export class Engine {
   /**
    * The ring cannot be entered any more: every op fails with the reason, and a completion that
    * comes all the same finds nobody. Their memory is not given back, as nobody can tell whether
-   * the kernel is done with it.
+   * the kernel is done with it. Internal.
    */
-  #break(error: unknown): void {
+  break(error: unknown): void {
     this.#broken ??= error;
     this.#insistence.clear();
     this.accepting = false;
-    this.bell.disarm();
+    this.lookout.wake();
     for (const slot of [...this.#slots.inUse()]) {
       if (slot.claimed) promiseOutcome(slot);
       const { extra, held, reject } = slot;
@@ -697,8 +637,8 @@ export class Engine {
 
   /** Takes the ring down. Nothing may be in flight. */
   close(): void {
-    this.bell.disarm();
+    this.lookout.wake();
     this.ring.close();
-    this.bell.close();
+    this.lookout.close();
   }
 }
