@@ -52,11 +52,22 @@ export function addressOf(view: View): number {
   return addressOfChecked(view);
 }
 
+/** Memory that we mapped: its address need not be asked for. */
+export interface Region {
+  /** The address of the first byte. */
+  readonly address: number;
+}
+
+const regions = new WeakMap<ArrayBufferLike, Region>();
+
 /**
  * {@linkcode addressOf} for a view that was checked already: 0 if it is empty, or was detached
  * since.
+ *
+ * @param region what {@linkcode checkView} gave for it.
  */
-export function addressOfChecked(view: View): number {
+export function addressOfChecked(view: View, region?: Region): number {
+  if (region !== undefined) return region.address + view.byteOffset;
   // Stored at once, the u64 that memset answers never becomes a BigInt: 9 ns instead of 200.
   memset ??= libc().memset;
   addressCell[0] = memset(view as Uint8Array<ArrayBuffer>, 0, 0n);
@@ -68,15 +79,22 @@ export function addressOfChecked(view: View): number {
  * Checks that a value is a view that the kernel can be given.
  *
  * @param what how the error calls it: "read: buffer".
+ * @returns what the view is over, where that is a {@linkcode Memory}'s.
  * @throws {TypeError} if it is none, or detached, or over a resizable buffer.
  */
-export function checkView(what: string, view: View): void {
+export function checkView(what: string, view: View): Region | undefined {
   if (!ArrayBuffer.isView(view)) {
     throw new TypeError(
       `${what} must be a typed array or a DataView; got ${show(view)}.`,
     );
   }
   const { buffer } = view;
+  const region = regions.get(buffer);
+  // Of fixed length, and there unless it was detached, which leaves a view without bytes (and has a
+  // DataView throw). To ask the ArrayBuffer would cost 5 ns for each question.
+  if (
+    region !== undefined && !(view instanceof DataView) && view.byteLength !== 0
+  ) return region;
   if (buffer instanceof ArrayBuffer) {
     if (buffer.detached) {
       throw new TypeError(
@@ -94,6 +112,7 @@ export function checkView(what: string, view: View): void {
       `${what} is over a growable SharedArrayBuffer. Pass one of fixed length.`,
     );
   }
+  return undefined;
 }
 
 /** Options of a {@linkcode Memory}. */
@@ -179,6 +198,7 @@ export class Memory implements Disposable {
     this.bytes = new Uint8Array(
       Deno.UnsafePointerView.getArrayBuffer(this.#pointer, byteLength),
     );
+    regions.set(this.bytes.buffer, { address: this.address });
     forgotten.register(this, {
       pointer: this.#pointer,
       byteLength: this.#mapped,

@@ -12,7 +12,12 @@ import {
   IORING_OP_WRITE_FIXED,
   IOSQE_BUFFER_SELECT,
 } from "../ffi/abi.ts";
-import { addressOfChecked, checkView, type View } from "../ffi/memory.ts";
+import {
+  addressOfChecked,
+  checkView,
+  type Region,
+  type View,
+} from "../ffi/memory.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import {
   checkFlags,
@@ -501,6 +506,7 @@ class TransferOp extends Op<number> implements Transfer {
   declare readonly ioprio: number;
   declare readonly bufIndex: number;
   declare private readonly buffer: View;
+  declare private readonly region: Region | undefined;
   declare private readonly byteLength: number;
 
   constructor(
@@ -519,7 +525,7 @@ class TransferOp extends Op<number> implements Transfer {
     this.ioprio = ioprio;
     this.bufIndex = bufIndex;
     checkTransfer(this);
-    checkView(kind.buffer, buffer);
+    this.region = checkView(kind.buffer, buffer);
     this.buffer = buffer;
     this.byteLength = buffer.byteLength;
   }
@@ -529,7 +535,8 @@ class TransferOp extends Op<number> implements Transfer {
     const byteLength = this.byteLength;
     checkIntact(this.name, buffer, byteLength);
     const length = byteLength <= MAX_TRANSFER ? byteLength : MAX_TRANSFER;
-    encodeTransfer(sqe, this, addressOfChecked(buffer), length);
+    const address = addressOfChecked(buffer, this.region);
+    encodeTransfer(sqe, this, address, length);
     return buffer;
   }
 

@@ -7,7 +7,7 @@ import { Block } from "../../ffi/block.ts";
 import { iovec, open_how, statx as statxLayout } from "../../ffi/layout.ts";
 import { libc } from "../../ffi/libc.ts";
 import * as linux from "../../ffi/linux.ts";
-import { addressOf, type View } from "../../ffi/memory.ts";
+import { addressOf, Memory, type View } from "../../ffi/memory.ts";
 import { FixedFile, fixedFile } from "../../ops/fd.ts";
 import * as ops from "../../ops/mod.ts";
 import { type Held, type Op, release } from "../../ops/op.ts";
@@ -242,6 +242,31 @@ Deno.test("reads and writes: a buffer transferred in flight is noticed", () => {
   assertThrows(() => one.finish(done, taken), TypeError, "transferred away");
   assertThrows(() => many.finish(done, held), TypeError, "transferred away");
   release(held);
+});
+
+Deno.test("reads and writes: memory of the library's, whose address is known", () => {
+  using memory = new Memory(10_000);
+  const { bytes } = memory;
+  const views = [
+    bytes,
+    bytes.subarray(100, 200),
+    new Uint32Array(bytes.buffer, 4096, 8),
+    new DataView(bytes.buffer, 5, 6),
+  ];
+  for (const view of views) {
+    const [sqe, held] = encode(ops.read(1, view));
+    assertEquals(Number(sqe.addr), addressOf(view));
+    assertEquals(sqe.addr, BigInt(memory.address + view.byteOffset));
+    assertEquals(sqe.len, view.byteLength);
+    assertStrictEquals(held, view);
+  }
+  assertEquals(encode(ops.write(1, bytes.subarray(7, 7)))[0].len, 0);
+  const op = ops.read(1, bytes.subarray(100, 200));
+  bytes.buffer.transfer();
+  for (const view of views) {
+    refuses(TypeError, "detached", ops.read, 1, view);
+  }
+  assertThrows(() => encode(op), TypeError, "transferred away");
 });
 
 Deno.test("reads and writes: hints for what to do", () => {
