@@ -181,12 +181,28 @@ function line({ name, target }: Case, theirs: Times, ours: Times): string {
     `  ${speed.median.toFixed(2).padStart(5)}  ${range.padStart(10)}${goal}`;
 }
 
+const USAGE = `Usage: deno task bench cat [--pairs=N] [--dir=DIR]
+
+examples/cat.ts beside coreutils' cat.
+
+      --pairs N  runs of each (default 7)
+      --dir DIR  where the files are made (default: the directory for temporary files)
+  -h, --help     print this`;
+
 /** Runs them, and prints a line each. */
 export async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { pairs: { type: "string" }, dir: { type: "string" } },
+    options: {
+      pairs: { type: "string" },
+      dir: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
   });
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
   const pairs = Number(values.pairs ?? 7);
   const parent = values.dir === undefined ? {} : { dir: values.dir };
   const folder = await Deno.makeTempDir({ ...parent, prefix: "uring-cat-" });

@@ -22,12 +22,21 @@ const symbols = {
   /** int poll(struct pollfd *fds, nfds_t nfds, int timeout) */
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  isatty: { parameters: ["i32"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   /** int fcntl(int fd, int cmd, int arg) */
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   /** int ioctl(int fd, unsigned long request, int argument) */
   ioctl: { parameters: ["i32", "usize", "i32"], result: "i32" },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+  /** The same, waiting in a thread. */
+  flock_thread: {
+    name: "flock",
+    parameters: ["i32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
   fchownat: {
@@ -40,6 +49,10 @@ const symbols = {
     result: "i32",
   },
   flistxattr: { parameters: ["i32", "buffer", "usize"], result: "i64" },
+  listxattr: { parameters: ["buffer", "buffer", "usize"], result: "i64" },
+  removexattr: { parameters: ["buffer", "buffer"], result: "i32" },
+  /** char *realpath(const char *path, char *resolved): NULL if it fails */
+  realpath: { parameters: ["buffer", "buffer"], result: "pointer" },
   /** int mknod(const char *path, mode_t mode, dev_t dev), a function since glibc 2.33 */
   mknod: {
     parameters: ["buffer", "u32", "u64"],

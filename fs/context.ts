@@ -6,7 +6,7 @@
 
 import { show } from "../ffi/check.ts";
 import { Uring } from "../proactor/uring.ts";
-import { isEverythingAllowed } from "./permission.ts";
+import { isEverythingAllowed, mayAll } from "./permission.ts";
 
 /** What every function of `fs` takes. */
 export interface RingOption {
@@ -70,31 +70,40 @@ export function pathOf(path: string | URL, api?: string): string {
       }.`,
     );
   }
-  if (!plain.includes("\0")) {
-    return plain.includes("..") && !isEverythingAllowed()
-      ? withoutDots(plain)
-      : plain;
+  if (plain.includes("\0")) {
+    const about = api === undefined ? "" : `: ${api} '${plain}'`;
+    throw Object.assign(
+      new TypeError(`file name contained an unexpected NUL byte${about}`),
+      { code: "EINVAL" },
+    );
   }
-  const about = api === undefined ? "" : `: ${api} '${plain}'`;
-  throw Object.assign(
-    new TypeError(`file name contained an unexpected NUL byte${about}`),
-    { code: "EINVAL" },
-  );
+  const asGiven = isEverythingAllowed() || !UNTIDY.test(plain) ||
+    // The text of a link is no path before somebody follows it.
+    api === "symlink" ||
+    // What is removed is not looked into.
+    (api === "remove" && mayAll("write"));
+  return asGiven ? plain : tidied(plain);
 }
 
+/** Has a name that is `.` or `..`, or a slash at its end. */
+const UNTIDY = /(?:^|\/)\.{1,2}(?:\/|$)|.\/$/;
+
 /**
- * A path without `name/..`, which Deno takes out before it looks whether the path is allowed, and
- * opens it so too. The kernel would go to where `name` leads, if that is a symlink.
+ * A path without `.`, `name/..` and slashes at its end, which Deno takes out before it looks
+ * whether the path is allowed, and opens it so too. The kernel would go to where `name` leads, if
+ * that is a symlink.
  */
-function withoutDots(path: string): string {
+function tidied(path: string): string {
   const names: string[] = [];
   for (const name of path.split("/")) {
+    if (name === "" || name === ".") continue;
     const last = names.at(-1);
-    if (name !== "..") names.push(name);
-    else if (last === undefined || last === "..") names.push(name);
-    else if (last !== "" || names.length > 1) names.pop();
+    const leaves = name === ".." && last !== undefined && last !== "..";
+    if (leaves) names.pop();
+    else if (name !== ".." || !path.startsWith("/")) names.push(name);
   }
-  return names.join("/") || (path.startsWith("/") ? "/" : ".");
+  if (path.startsWith("/")) return `/${names.join("/")}`;
+  return names.join("/") || ".";
 }
 
 function pathOfUrl(url: URL): string {

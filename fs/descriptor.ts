@@ -62,6 +62,8 @@ export interface OpenManner {
   mode?: number | undefined;
   /** How long it will be open. */
   stay: Stay;
+  /** Whether to wait where no descriptor is left. Default: true. */
+  waits?: boolean | undefined;
   /** Cancels the opening. */
   signal?: AbortSignal | undefined;
 }
@@ -79,7 +81,7 @@ export async function openDescriptor(
   manner: OpenManner,
 ): Promise<Descriptor> {
   const op = openOp(where, manner);
-  const { signal, flags, stay } = manner;
+  const { signal, flags, stay, waits = true } = manner;
   let async = false;
   for (;;) {
     try {
@@ -97,7 +99,8 @@ export async function openDescriptor(
       if (error.code === "ENXIO" && !async) async = true;
       else if (error.code === "ELOOP" && where.missing) {
         throw op.errorOf(ENOENT);
-      } else if (!isShortage(error.code) || !(await room(signal))) throw error;
+      } else if (!isShortage(error) || !waits) throw error;
+      else if (!(await room(signal))) throw error;
     }
   }
 }
@@ -144,8 +147,31 @@ async function openFifo(
   return { fd, size: -1 };
 }
 
-function isShortage(code: string): boolean {
-  return code === "EMFILE" || code === "ENFILE";
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Opens several files, each of which is of use with the others only.
+ *
+ * @param open opens them. When it is told not to wait and there are too few descriptors, it closes
+ * what it has opened and rejects. It is called again then, and told to wait; one at a time, or all
+ * might wait for what the others hold.
+ */
+export async function openTogether<T>(
+  open: (waits: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await open(false);
+  } catch (error) {
+    if (!isShortage(error)) throw error;
+  }
+  const opened = turn.then(() => open(true));
+  turn = opened.catch(() => {});
+  return await opened;
+}
+
+function isShortage(error: unknown): boolean {
+  return isSystemError(error) &&
+    (error.code === "EMFILE" || error.code === "ENFILE");
 }
 
 function sizeOf(fd: number): number {

@@ -8,6 +8,8 @@ import { IORING_FSYNC_DATASYNC } from "../ffi/abi.ts";
 import { systemError } from "../ffi/errors.ts";
 import { lseek, setLength } from "../ffi/file.ts";
 import { setTimes } from "../ffi/inode.ts";
+import { isTerminal } from "../ffi/kind.ts";
+import { lockFile, lockFileNow, tryLockFile, unlockFile } from "../ffi/lock.ts";
 import { AT_EMPTY_PATH, SEEK_END, SEEK_SET } from "../ffi/linux.ts";
 import { fadvise, fallocate, fsync, ftruncate } from "../ops/file.ts";
 import type { Op } from "../ops/op.ts";
@@ -26,12 +28,14 @@ import {
 import { giveBack } from "./descriptor.ts";
 import { withoutPath } from "./failure.ts";
 import { readableOf, writableOf } from "./file_streams.ts";
-import { isTerminal, openTwin } from "./file_twin.ts";
+import { openTwin } from "./file_twin.ts";
 import { now } from "./now.ts";
+import { allowRead, allowWrite } from "./permission.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
 import {
   type FileParts,
   NO_POSITION,
+  type Place,
   readFull,
   readSome,
   writeFull,
@@ -40,8 +44,14 @@ import {
 
 const EINVAL = 22;
 
+/** What was opened, and where. */
+export interface Opened extends FileParts {
+  /** The path that was opened: without symlinks, where those had to be looked at. */
+  readonly place: string;
+}
+
 /** Makes a file of what was opened: the constructor is nobody's business. */
-export let makeFile: (parts: FileParts) => FsFile;
+export let makeFile: (parts: Opened) => FsFile;
 
 /** Does something with a file's descriptor, for which it has to stay open. */
 export let useFile: <T>(
@@ -49,13 +59,13 @@ export let useFile: <T>(
   work: (fd: number) => Promise<T>,
 ) => Promise<T>;
 
-let making: FileParts | undefined;
+let making: Opened | undefined;
 
 /**
  * An open file, as `Deno.FsFile`; {@linkcode open} and {@linkcode create} make them.
  *
  * Reads, writes and seeks are done one after the other, in the order of the calls, as in Deno; all
- * else at once. A file that is closed with something still in flight is closed when that is done.
+ * else at once. See {@linkcode close} for what is in flight then.
  *
  * Its position is kept here, not in the kernel: who uses {@linkcode fd} with ops of his own gives
  * them an offset.
@@ -73,15 +83,17 @@ let making: FileParts | undefined;
  * ```
  */
 export class FsFile implements Disposable, AsyncDisposable {
-  readonly #parts: FileParts;
+  readonly #parts: Opened;
   #position: number;
   #inUse = 0;
   #closed = false;
+  /** Ends reads that may wait for ever: those of a pipe or a terminal. */
+  #hangUp: AbortController | undefined;
   /** Whether a read, a write or a seek is being done, and who comes next. */
   #moving = false;
   readonly #turns: (() => void)[] = [];
   readonly #gone = Promise.withResolvers<void>();
-  /** Deno's own opening, which has the locks and the terminal's mode. */
+  /** Deno's own opening, which has the terminal's mode. */
   #twin: Deno.FsFile | undefined;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array<ArrayBufferLike>> | undefined;
@@ -143,7 +155,7 @@ export class FsFile implements Disposable, AsyncDisposable {
     try {
       const count = await intoFixed(
         p,
-        (buffer) => readSome(this.#parts, buffer, this.#position),
+        (buffer) => readSome(this.#source(), buffer, this.#position),
       );
       if (this.#position !== NO_POSITION) this.#position += count;
       return count === 0 ? null : count;
@@ -153,6 +165,13 @@ export class FsFile implements Disposable, AsyncDisposable {
       this.#pass();
       this.#leave();
     }
+  }
+
+  #source(): Place {
+    if (this.#position !== NO_POSITION) return this.#parts;
+    const { ring, fd } = this.#parts;
+    const { signal } = this.#hangUp ??= new AbortController();
+    return { ring, fd, signal };
   }
 
   /**
@@ -287,9 +306,14 @@ export class FsFile implements Disposable, AsyncDisposable {
     return buffer.length;
   }
 
-  /** Tells about the file, as `Deno.FsFile.stat`. */
+  /**
+   * Tells about the file, as `Deno.FsFile.stat`; as there, the path that was opened must be one
+   * that may be read.
+   */
   async stat(): Promise<FileInfo> {
-    return await this.#submit(fileInfo("", AT_EMPTY_PATH, this.fd));
+    const op = fileInfo("", AT_EMPTY_PATH, this.fd);
+    allowRead(this.#parts.place, "FsFile.stat");
+    return await this.#submit(op);
   }
 
   /** Makes the data and what is told about it safe on the storage: fsync(2). */
@@ -382,41 +406,39 @@ export class FsFile implements Disposable, AsyncDisposable {
   // --- what io_uring has no op for
 
   /**
-   * Sets the times of the last access and the last change: futimens(3), without the ring.
+   * Sets the times of the last access and the last change: futimens(3), without the ring. The path
+   * that was opened must be one that may be written.
    *
    * @param atime a Date, or seconds since 1970.
    * @param mtime a Date, or seconds since 1970.
    */
   async utime(atime: number | Date, mtime: number | Date): Promise<void> {
     const [accessed, modified] = [nanoseconds(atime), nanoseconds(mtime)];
-    await this.#use(() =>
-      Promise.resolve(setTimes(this.#parts.fd, accessed, modified))
+    const { fd } = this;
+    allowWrite(this.#parts.place, "FsFile.utime");
+    await this.#use(() => Promise.resolve(setTimes(fd, accessed, modified)));
+  }
+
+  /** Locks the file, and waits for that: flock(2), without the ring. */
+  async lock(exclusive = false): Promise<void> {
+    await this.#use(() => lockFile(this.#parts.fd, Boolean(exclusive)));
+  }
+
+  /** Locks the file if that can be had at once; tells whether. See {@linkcode lock}. */
+  async tryLock(exclusive = false): Promise<boolean> {
+    return await this.#use(() =>
+      Promise.try(tryLockFile, this.#parts.fd, Boolean(exclusive))
     );
   }
 
-  /**
-   * Locks the file, and waits for that: flock(2). Deno's own, on an opening of its own: by way of
-   * /proc/self/fd, or of the path if not everything is allowed.
-   */
-  async lock(exclusive = false): Promise<void> {
-    await this.#byDeno((twin) => twin.lock(exclusive));
-  }
-
-  /** Locks the file if that can be had at once; tells whether. Deno's own, see {@linkcode lock}. */
-  async tryLock(exclusive = false): Promise<boolean> {
-    return await this.#byDeno((twin) => twin.tryLock(exclusive));
-  }
-
-  /** Lets go of the lock. Deno's own, see {@linkcode lock}. */
+  /** Lets go of the lock. See {@linkcode lock}. */
   async unlock(): Promise<void> {
-    await this.#byDeno((twin) => twin.unlock());
+    await this.#use(() => Promise.try(unlockFile, this.#parts.fd));
   }
 
   /** Whether it is a terminal. */
   isTerminal(): boolean {
-    // A terminal has no positions.
-    if (this.#closed || this.#parts.seekable) return false;
-    return isTerminal(this.#parts);
+    return !this.#closed && isTerminal(this.#parts.fd);
   }
 
   /**
@@ -429,10 +451,6 @@ export class FsFile implements Disposable, AsyncDisposable {
     // Kept: it knows what the mode was before.
     this.#twin ??= openTwin(this.#parts);
     this.#twin.setRaw(mode, options);
-  }
-
-  #byDeno<T>(action: (twin: Deno.FsFile) => Promise<T>): Promise<T> {
-    return this.#use(() => action(this.#twin ??= openTwin(this.#parts)));
   }
 
   // --- waiting for it, and for nothing else
@@ -473,7 +491,10 @@ export class FsFile implements Disposable, AsyncDisposable {
 
   /** {@linkcode stat}, and waits for it. */
   statSync(): FileInfo {
-    return this.#now(() => now(fileInfo("", AT_EMPTY_PATH, this.fd)));
+    return this.#now(() => {
+      allowRead(this.#parts.place, "FsFile.statSync");
+      return now(fileInfo("", AT_EMPTY_PATH, this.fd));
+    });
   }
 
   /** {@linkcode sync}, and waits for it. */
@@ -495,22 +516,25 @@ export class FsFile implements Disposable, AsyncDisposable {
   /** {@linkcode utime}, and waits for it. */
   utimeSync(atime: number | Date, mtime: number | Date): void {
     const [accessed, modified] = [nanoseconds(atime), nanoseconds(mtime)];
-    this.#now(() => setTimes(this.fd, accessed, modified));
+    this.#now(() => {
+      allowWrite(this.#parts.place, "FsFile.utimeSync");
+      setTimes(this.fd, accessed, modified);
+    });
   }
 
   /** {@linkcode lock}, and waits for it. */
   lockSync(exclusive = false): void {
-    this.#nowByDeno((twin) => twin.lockSync(exclusive));
+    this.#now(() => lockFileNow(this.fd, Boolean(exclusive)));
   }
 
   /** {@linkcode tryLock}, and waits for it. */
   tryLockSync(exclusive = false): boolean {
-    return this.#nowByDeno((twin) => twin.tryLockSync(exclusive));
+    return this.#now(() => tryLockFile(this.fd, Boolean(exclusive)));
   }
 
   /** {@linkcode unlock}, and waits for it. */
   unlockSync(): void {
-    this.#nowByDeno((twin) => twin.unlockSync());
+    this.#now(() => unlockFile(this.fd));
   }
 
   #now<T>(work: () => T): T {
@@ -527,20 +551,16 @@ export class FsFile implements Disposable, AsyncDisposable {
     }
   }
 
-  #nowByDeno<T>(work: (twin: Deno.FsFile) => T): T {
-    return this.#now(() => work(this.#twin ??= openTwin(this.#parts)));
-  }
-
   // --- streams
 
   /** The rest of the file as a stream of bytes, which closes the file at its end. */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#readable ??= readableOf(this);
+    return this.#readable ??= readableOf(streamed(this));
   }
 
   /** A stream that writes to the file, and closes it when it is closed. */
   get writable(): WritableStream<Uint8Array<ArrayBufferLike>> {
-    return this.#writable ??= writableOf(this);
+    return this.#writable ??= writableOf(streamed(this));
   }
 
   // --- the end
@@ -565,13 +585,15 @@ export class FsFile implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Closes the file: at once, or as soon as what is in flight on it is done.
+   * Closes the file: at once, or as soon as what is in flight on it is done. Reads that wait for a
+   * pipe or a terminal reject with `Deno.errors.Interrupted`.
    *
    * @throws {Deno.errors.BadResource} if it was closed already.
    */
   close(): void {
     if (this.#closed) throw badResource();
     this.#closed = true;
+    this.#hangUp?.abort(interrupted());
     if (this.#inUse === 0) this.#finish();
   }
 
@@ -587,6 +609,26 @@ export class FsFile implements Disposable, AsyncDisposable {
   }
 }
 
-function badResource(): Error {
-  return new Deno.errors.BadResource("Bad resource ID");
+function interrupted(): Error {
+  const error = new Deno.errors.Interrupted("operation canceled");
+  return Object.assign(error, { code: "EINTR" });
+}
+
+function badResource(message = "Bad resource ID"): Error {
+  return new Deno.errors.BadResource(message);
+}
+
+/** A file as its streams use it: that somebody closed it before them they tell in Deno's words. */
+function streamed(file: FsFile) {
+  const tell = (error: unknown): never => {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+    throw badResource(
+      "The stream's underlying resource was closed or consumed",
+    );
+  };
+  return {
+    read: (p: Uint8Array) => file.read(p).catch(tell),
+    write: (p: Uint8Array) => file.write(p).catch(tell),
+    [Symbol.dispose]: () => file[Symbol.dispose](),
+  };
 }

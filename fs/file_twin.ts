@@ -11,7 +11,7 @@ import { fileInfo } from "./stat.ts";
 import type { FileParts } from "./transfer.ts";
 
 /**
- * Opens a file a second time, by Deno, for what io_uring has no op for: locks and terminals.
+ * Opens a file a second time, by Deno, for what io_uring has no op for: the modes of terminals.
  * By way of the descriptor, or of the path if not everything is allowed: Deno wants all
  * permissions for /proc.
  *
@@ -23,7 +23,7 @@ export function openTwin(parts: FileParts): Deno.FsFile {
   const way = wayTo(parts);
   if (Deno.statSync(way).isFifo) {
     throw new Deno.errors.BadResource(
-      `'${path}' is a pipe, which has neither locks nor modes here`,
+      `'${path}' is a pipe, which has no modes`,
     );
   }
   using stack = new DisposableStack();
@@ -43,11 +43,4 @@ export function openTwin(parts: FileParts): Deno.FsFile {
 
 function wayTo({ path, fd }: FileParts): string {
   return mayReadAll() ? `/proc/self/fd/${fd}` : path;
-}
-
-/** Whether a file is a terminal. */
-export function isTerminal(parts: FileParts): boolean {
-  if (!Deno.statSync(wayTo(parts)).isCharDevice) return false;
-  using twin = openTwin(parts);
-  return twin.isTerminal();
 }

@@ -86,6 +86,7 @@ export {
 export {
   getXattr,
   listXattrs,
+  removeXattr,
   setXattr,
   type SetXattrOptions,
 } from "./xattr.ts";

@@ -93,15 +93,13 @@ export async function openWith(
   options: OpenOptions | undefined,
   more = 0,
 ): Promise<FsFile> {
-  const given = options !== undefined && options !== null;
-  if (given) checkOptions(options);
-  const how = given ? withDefault(options) : { read: true };
+  const how = optionsOf(options);
   const { read = false, write = false, append = false, signal, mode } = how;
   const plain = pathOf(path, "open");
   const writes = write || append;
   signal?.throwIfAborted();
   const where = allowOpen(plain, { read, write: writes }, "open");
-  const ring = ringOf(options);
+  const ring = ringOf(how);
   const flags = flagsOf(how, plain) | more;
   try {
     const manner = { flags, mode: modeOf(mode), stay: "kept", signal } as const;
@@ -110,6 +108,7 @@ export async function openWith(
       ring,
       fd,
       path: plain,
+      place: where.path,
       read,
       write: writes,
       append,
@@ -120,8 +119,12 @@ export async function openWith(
   }
 }
 
-/** A ring or a signal alone says nothing of how to open. */
-function withDefault(options: OpenOptions): OpenOptions {
+/** Each option is read once: the kernel is to be told what the permissions were asked for. */
+function optionsOf(given: OpenOptions | undefined): OpenOptions {
+  if (given === undefined || given === null) return { read: true };
+  const options = { ...given };
+  checkOptions(options);
+  // A ring or a signal alone says nothing of how to open.
   return saysHow(options) ? options : { ...options, read: true };
 }
 

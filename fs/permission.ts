@@ -8,7 +8,10 @@
  * @module
  */
 
+import { isPipe } from "../ffi/kind.ts";
 import { O_NOFOLLOW, RESOLVE_NO_SYMLINKS } from "../ffi/linux.ts";
+import { resolvePath } from "../ffi/path.ts";
+import { withoutPath } from "./failure.ts";
 
 type Access = "read" | "write";
 
@@ -20,7 +23,7 @@ export interface Opening {
   readonly flags: number;
   /** `RESOLVE_*` to add. */
   readonly resolve: number;
-  /** Whether nothing was there when symlinks were looked at, if they were: at most a link. */
+  /** Whether nothing was there when symlinks were looked at; at most a link to nothing. */
   readonly missing?: boolean;
 }
 
@@ -38,9 +41,13 @@ const ALL = ["read", "write", "net", "env", "sys", "run", "ffi", "import"]
  * Where the kernel shows itself as files: Deno wants all permissions for these, with a few
  * exceptions.
  */
-const SPECIAL = /^\/+(?:proc|sys|dev)(?:\/|$)/;
-const MAY_BE_SPECIAL = /^[^/]|\/(?:proc|sys|dev|\.\.)(?:\/|$)/;
-const HARMLESS = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
+const SPECIAL = /^\/(?:proc|sys|dev)(?:\/|$)/;
+const MAY_BE_SPECIAL = /^(?:[^/]|$)|\/(?:proc|sys|dev|\.\.)(?:\/|$)/;
+const HARMLESS = /^\/dev\/(?:null|zero|u?random)$|^\/proc\/pressure\//;
+/** Some links in these lead to what has no path. */
+const MAGIC = /^\/(?:proc|dev)(?:\/|$)/;
+/** What the shell calls the pipes that it was told to make: `>(command)`. */
+const DESCRIPTOR = /^\/(?:dev|proc\/self)\/fd\/(\d{1,9})$/;
 
 let everything: boolean | undefined;
 
@@ -53,6 +60,11 @@ function isWhollyGranted(descriptor: Deno.PermissionDescriptor): boolean {
   const { state, partial } = Deno.permissions.querySync(descriptor);
   // Partial: something is denied, see --deny-read.
   return state === "granted" && partial !== true;
+}
+
+/** Whether every path may be read, or written, but perhaps not those into /proc, /sys and /dev. */
+export function mayAll(access: Access): boolean {
+  return isWhollyGranted(UNSCOPED[access]);
 }
 
 /** Whether every path may be read: what a batch asks once, instead of each path. */
@@ -76,7 +88,7 @@ export function mayWriteAll(): boolean {
  */
 export function allowRead(path: string, api: string): void {
   allow("read", path, api);
-  if (!isEverythingAllowed()) allowSpecial(path, api);
+  if (!isEverythingAllowed()) allowSpecial(path, api, false);
 }
 
 /**
@@ -87,7 +99,7 @@ export function allowRead(path: string, api: string): void {
  */
 export function allowWrite(path: string, api: string): void {
   allow("write", path, api);
-  if (!isEverythingAllowed()) allowSpecial(path, api);
+  if (!isEverythingAllowed()) allowSpecial(path, api, true);
 }
 
 /**
@@ -113,16 +125,15 @@ export function allowReadAndWriteAll(api: string): void {
 /**
  * Makes sure that a file may be opened, and says how.
  *
- * As in Deno a path that is allowed may lead through symlinks to a file which by its own name is not:
- * whoever may make symlinks decides that. But it may not lead into /proc, /sys and /dev. So
- * unless everything is allowed, the symlinks are resolved first, and the open refuses one that
- * appears in the last place meanwhile.
- *
- * Deno needs no permission to resolve them. Here reading must be allowed for that, and where only
- * writing is, a path through a symlink cannot be opened (ELOOP).
+ * As in Deno a path that is allowed may lead through symlinks to a file which by its own name is
+ * not: whoever may make symlinks decides that. But it may not lead into /proc, /sys and /dev. So
+ * unless everything is allowed, the symlinks are resolved first, for which Deno asks no
+ * permission, and the open refuses any that appears meanwhile.
  *
  * @param api the function's name, `"open"`.
  * @throws {Deno.errors.NotCapable} in Deno's own words, if it may not.
+ * @throws {SystemError} if a symlink cannot be followed, or leads to a name that is no UTF-8
+ * (EILSEQ).
  */
 export function allowOpen(
   path: string,
@@ -132,15 +143,17 @@ export function allowOpen(
   if (read) allow("read", path, api);
   if (write) allow("write", path, api);
   if (isEverythingAllowed()) return { path, flags: 0, resolve: 0 };
-  allowSpecial(path, api);
-  if (!isGranted("read", path)) {
-    return { path, flags: 0, resolve: RESOLVE_NO_SYMLINKS };
-  }
-  const resolved = resolveLinks(path);
-  const missing = resolved === undefined;
-  const plain = resolved ?? resolveFolder(path);
-  allowSpecial(plain, api);
-  return { path: plain, flags: O_NOFOLLOW, resolve: 0, missing };
+  allowSpecial(path, api, write);
+  const place = absolute(path);
+  if (MAGIC.test(place)) return { path: place, flags: 0, resolve: 0 };
+  const { found, rest } = resolveLinks(place);
+  allowSpecial(found + rest, api, write);
+  return {
+    path: found + rest,
+    flags: O_NOFOLLOW,
+    resolve: RESOLVE_NO_SYMLINKS,
+    missing: rest !== "",
+  };
 }
 
 function isGranted(name: Access, path: string): boolean {
@@ -148,6 +161,9 @@ function isGranted(name: Access, path: string): boolean {
 }
 
 function allow(name: Access, path: string, api: string): void {
+  if (path === "" && !isEverythingAllowed()) {
+    throw new Error("Empty path is not allowed");
+  }
   if (isWhollyGranted(UNSCOPED[name])) return;
   // An empty path is no path to Deno.permissions.
   const descriptor = { name, path: path === "" ? "." : path };
@@ -167,6 +183,15 @@ function refuse(name: Access | "all", path: string, api: string): never {
   );
 }
 
+/** Makes sure that a path into /proc, /sys and /dev is one that Deno would allow. */
+function allowSpecial(path: string, api: string, write: boolean): void {
+  if (!MAY_BE_SPECIAL.test(path)) return;
+  if (isGranted("read", path)) ask(path);
+  else if (isForbidden(absolute(path))) refuse("all", path, api);
+  // What is written to a terminal may look like a question of Deno's.
+  if (write && absolute(path) === "/dev/tty") refuse("all", path, api);
+}
+
 /** Lets Deno say whether it would look at a path; any other failure is not ours. */
 function ask(path: string): void {
   try {
@@ -176,32 +201,41 @@ function ask(path: string): void {
   }
 }
 
-/** Makes sure that a path into /proc, /sys and /dev is one that Deno would allow. */
-function allowSpecial(path: string, api: string): void {
-  if (!MAY_BE_SPECIAL.test(path)) return;
-  if (isGranted("read", path)) {
-    ask(path);
-    return;
-  }
-  if (SPECIAL.test(path) && !HARMLESS.includes(path)) {
-    refuse("all", path, api);
-  }
+/** Deno's rules, for what it cannot be asked. */
+function isForbidden(place: string): boolean {
+  if (!SPECIAL.test(place) || HARMLESS.test(place)) return false;
+  const fd = Number(DESCRIPTOR.exec(place)?.[1] ?? 0);
+  // Not what the program began with.
+  return fd <= 2 || !isPipe(fd);
 }
 
-/** The path without symlinks; undefined if it leads to nothing. */
-function resolveLinks(path: string): string | undefined {
-  try {
-    return Deno.realPathSync(path);
-  } catch (error) {
-    // Whatever else is wrong with it the kernel says.
-    return error instanceof Deno.errors.NotFound ? undefined : path;
+/** The absolute path, without `.`, `..` and empty names, which Deno takes out before all else. */
+function absolute(path: string): string {
+  const whole = path.startsWith("/") ? path : `${resolvePath(".")}/${path}`;
+  const names: string[] = [];
+  for (const name of whole.split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
   }
+  return `/${names.join("/")}`;
 }
 
-/** The path of what is yet to be made, with no symlinks but perhaps the last name. */
-function resolveFolder(path: string): string {
-  const slash = path.lastIndexOf("/");
-  const folder = slash < 0 ? "." : path.slice(0, slash + 1);
-  const resolved = resolveLinks(folder);
-  return resolved === undefined ? path : `${resolved}/${path.slice(slash + 1)}`;
+/** A path in two parts. */
+interface Resolved {
+  /** What is there, without symlinks. */
+  readonly found: string;
+  /** What is yet to be made, with a slash before it; the first name may be a link to nothing. */
+  readonly rest: string;
+}
+
+function resolveLinks(place: string): Resolved {
+  for (let end = place.length;; end = place.lastIndexOf("/", end - 1)) {
+    try {
+      const found = resolvePath(place.slice(0, end) || "/");
+      const rest = place.slice(end);
+      return { found: found === "/" && rest !== "" ? "" : found, rest };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw withoutPath(error);
+    }
+  }
 }

@@ -7,6 +7,7 @@
 import { isSystemError, systemError } from "../ffi/errors.ts";
 import { setMode, setOwner } from "../ffi/inode.ts";
 import {
+  AT_EMPTY_PATH,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
@@ -133,7 +134,7 @@ async function writeBeside(
   });
   try {
     await fill({ ring, fd, signal }, 0);
-    if (before !== undefined) keepOwner(fd, before);
+    if (before !== undefined) await keepOwner(ring, fd, before);
     if (wanted !== undefined) setMode(fd, wanted);
     if (sync) await ring.submit(fsync(fd));
   } finally {
@@ -142,9 +143,16 @@ async function writeBeside(
 }
 
 /** Only root may give files away. */
-function keepOwner(fd: number, { uid, gid }: FileInfo): void {
+async function keepOwner(
+  ring: Uring,
+  fd: number,
+  { uid, gid }: FileInfo,
+): Promise<void> {
   if (uid === null || gid === null) return;
-  if (uid === Deno.uid() && gid === Deno.gid()) return;
+  // Of the file, not of the process: to ask for that takes --allow-sys, and a folder may hand its
+  // group on.
+  const own = await ring.submit(fileInfo("", AT_EMPTY_PATH, fd));
+  if (uid === own.uid && gid === own.gid) return;
   try {
     setOwner(fd, uid, gid);
   } catch (error) {

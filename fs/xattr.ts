@@ -5,17 +5,9 @@
  */
 
 import { isSystemError } from "../ffi/errors.ts";
-import { attributeNames } from "../ffi/inode.ts";
-import {
-  O_CLOEXEC,
-  O_NONBLOCK,
-  O_RDONLY,
-  XATTR_CREATE,
-  XATTR_REPLACE,
-  XATTR_SIZE_MAX,
-} from "../ffi/linux.ts";
+import { XATTR_CREATE, XATTR_REPLACE, XATTR_SIZE_MAX } from "../ffi/linux.ts";
+import { listAttributes, removeAttribute } from "../ffi/path.ts";
 import { show } from "../ffi/check.ts";
-import { close, openat } from "../ops/open.ts";
 import * as ops from "../ops/xattr.ts";
 import { pathOf, ringOf, type RingOption } from "./context.ts";
 import { withPath } from "./failure.ts";
@@ -125,13 +117,53 @@ export async function setXattr(
 }
 
 /**
- * Lists the names of a file's extended attributes, in no order. Symbolic links are followed; the file
- * is opened for it, as io_uring has no opcode for listxattr(2).
+ * Removes an extended attribute. Symbolic links are followed. Without the ring: io_uring has no
+ * opcode for removexattr(2).
+ *
+ * @param path a path or a `file:` URL.
+ * @param name the attribute with its namespace: `"user.comment"`.
+ * @throws {UringError} ENODATA: the file has no such attribute. EOPNOTSUPP: the file system has
+ * none at all.
+ * @throws {Deno.errors.NotFound} if nothing is there.
+ *
+ * @example
+ * ```ts
+ * import { listXattrs, makeTempFile, remove, removeXattr, setXattr } from "@uring/uring/fs";
+ * import { opcodes } from "@uring/uring/ops";
+ * import { assert } from "@std/assert";
+ *
+ * if (opcodes.setxattr.supported()) {
+ *   const path = await makeTempFile();
+ *   await setXattr(path, "user.colour", "green");
+ *   await removeXattr(path, "user.colour");
+ *   assert(!(await listXattrs(path)).includes("user.colour"));
+ *   await remove(path);
+ * }
+ * ```
+ */
+export function removeXattr(
+  path: string | URL,
+  name: string,
+  _options?: RingOption,
+): Promise<void> {
+  return byPath("removexattr", path, (place) => {
+    if (typeof name !== "string") {
+      throw new TypeError(
+        `removeXattr: name must be a string; got ${show(name)}.`,
+      );
+    }
+    allowWrite(place, "removeXattr");
+    removeAttribute(place, name);
+  });
+}
+
+/**
+ * Lists the names of a file's extended attributes, in no order. Symbolic links are followed.
+ * Without the ring: io_uring has no opcode for listxattr(2).
  *
  * @param path a path or a `file:` URL.
  * @returns names with their namespaces; none where the file system has no attributes.
- * @throws {Deno.errors.NotFound} if nothing is there; {@linkcode Deno.errors.PermissionDenied} if it
- * may not be read.
+ * @throws {Deno.errors.NotFound} if nothing is there.
  *
  * @example
  * ```ts
@@ -147,22 +179,26 @@ export async function setXattr(
  * }
  * ```
  */
-export async function listXattrs(
+export function listXattrs(
   path: string | URL,
-  options?: RingOption,
+  _options?: RingOption,
 ): Promise<string[]> {
-  const place = pathOf(path, "listxattr");
-  allowRead(place, "listXattrs");
-  const ring = ringOf(options);
+  return byPath("listxattr", path, (place) => {
+    allowRead(place, "listXattrs");
+    return listAttributes(place);
+  });
+}
+
+/** Does what needs no ring. */
+async function byPath<T>(
+  api: string,
+  path: string | URL,
+  work: (place: string) => T,
+): Promise<T> {
+  const place = pathOf(path, api);
   try {
-    const flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
-    const fd = await ring.submit(openat(place, flags));
-    try {
-      return attributeNames(fd);
-    } finally {
-      await ring.submit(close(fd));
-    }
+    return await Promise.try(work, place);
   } catch (error) {
-    throw withPath(error, "listxattr", place);
+    throw withPath(error, api, place);
   }
 }

@@ -10,7 +10,15 @@ import type { Cqe } from "../ring/cqe.ts";
 import type { RingOptions } from "../ring/options.ts";
 import { Ring } from "../ring/ring.ts";
 import type { Sqe } from "../ring/sqe.ts";
-import { parseFdinfo, type ThreadFigures } from "./figures.ts";
+import {
+  loadSince,
+  type Look,
+  parseFdinfo,
+  type ThreadFigures,
+  type ThreadLoad,
+} from "./figures.ts";
+
+export type { ThreadLoad } from "./figures.ts";
 
 /** Options of a {@linkcode SqPoll}. */
 export interface SqPollOptions {
@@ -40,14 +48,6 @@ export interface SqPollStats {
   readonly avoided: number;
   /** Calls of io_uring_enter(2) in all: wake-ups, waits for space, waits for completions. */
   readonly enters: number;
-}
-
-/** How much of a CPU the thread used, since the last look. */
-export interface ThreadLoad extends ThreadFigures {
-  /** CPU time over wall time, 0 to 1: how much of a core the thread takes. */
-  readonly share: number;
-  /** The part of its CPU time that was work rather than spinning, 0 to 1. */
-  readonly busy: number;
 }
 
 /**
@@ -85,7 +85,7 @@ export class SqPoll implements Disposable {
   readonly ring: Ring;
   #submissions = 0;
   #submissionWakeups = 0;
-  #lastLook: { at: number; total: number; work: number };
+  #lastLook: Look;
 
   /**
    * Makes a ring and its thread.
@@ -95,7 +95,13 @@ export class SqPoll implements Disposable {
    */
   constructor(options: SqPollOptions = {}) {
     this.ring = new Ring(ringOptions(options));
-    this.#lastLook = { at: performance.now(), total: 0, work: 0 };
+    // A thread of its own begins with the ring; what a shared one did before is not known.
+    const spent = options.share === undefined ? 0 : undefined;
+    this.#lastLook = {
+      at: performance.now(),
+      totalTime: spent,
+      workTime: spent,
+    };
   }
 
   /**
@@ -167,28 +173,18 @@ export class SqPoll implements Disposable {
    * What the thread used of a CPU since the last call (or since it was made), from the ring's
    * `/proc/self/fdinfo`. Deno lets only programs with all permissions (`-A`) read that.
    *
+   * Where the kernel says nothing of the thread, `share` and `busy` are NaN, and the next call
+   * tells of the time since the last one that it did; see {@linkcode ThreadLoad}.
+   *
    * @throws {Deno.errors.NotCapable} without the permission.
-   * @throws {UringError} on kernels before 6.9, which do not tell.
+   * @throws {UringError} EOPNOTSUPP on kernels before 6.9, which never tell.
    */
   load(): ThreadLoad {
-    const text = Deno.readTextFileSync(`/proc/self/fdinfo/${this.ring.fd}`);
-    const figures = parseFdinfo(text);
-    const { totalTime: total, workTime: work } = figures;
-    if (total === undefined || work === undefined) {
-      throw systemError(EOPNOTSUPP, "SqPoll.load", {
-        hint: "Kernels before 6.9 do not tell what the thread spends.",
-      });
-    }
+    const figures = figuresOf(this.ring.fd);
     const at = performance.now();
-    const wall = (at - this.#lastLook.at) * 1000;
-    const spent = total - this.#lastLook.total;
-    const worked = work - this.#lastLook.work;
-    this.#lastLook = { at, total, work };
-    return {
-      ...figures,
-      share: wall > 0 ? spent / wall : 0,
-      busy: spent > 0 ? Math.min(worked / spent, 1) : 0,
-    };
+    const load = loadSince(this.#lastLook, figures, at);
+    if (figures.totalTime !== undefined) this.#lastLook = { ...figures, at };
+    return load;
   }
 
   /**
@@ -223,6 +219,37 @@ const EOPNOTSUPP = 95;
 export const FIXED_FILES_HINT =
   "Before Linux 5.11 an SQPOLL ring takes registered files only: ring.files.register([fd]), " +
   "then fixedFile(index).";
+
+/** The kernel says nothing of a ring that its thread is busy with, which is over in a moment. */
+const TRIES = 100;
+
+function figuresOf(fd: number): ThreadFigures {
+  for (let tries = 1;; tries++) {
+    const text = Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`);
+    if (/^SqThread:/m.test(text) && !/^SqTotalTime:/m.test(text)) {
+      throw systemError(EOPNOTSUPP, "SqPoll.load", {
+        hint: "Kernels before 6.9 do not tell what the thread spends.",
+      });
+    }
+    const figures = parseFdinfo(text);
+    if (figures.thread !== -1) return ofItsThread(figures);
+    if (tries === TRIES) return figures;
+  }
+}
+
+/** Until its thread first runs, a ring names the one that made it. */
+function ofItsThread(figures: ThreadFigures): ThreadFigures {
+  const { thread } = figures;
+  let name: string;
+  try {
+    name = Deno.readTextFileSync(`/proc/self/task/${thread}/comm`);
+  } catch (error) {
+    // In a container it has the number that it has outside.
+    if (error instanceof Deno.errors.NotFound) return figures;
+    throw error;
+  }
+  return name.startsWith("iou-sqp") ? figures : parseFdinfo("");
+}
 
 function ringOptions(options: SqPollOptions): RingOptions {
   const { idle, cpu, share, entries, cqEntries, flags = 0, backend } = options;

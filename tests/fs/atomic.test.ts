@@ -286,3 +286,23 @@ Deno.test("atomic: kill -9 at any time leaves the old file or the new one", asyn
     assertEquals(new Set(text).size, 1);
   }
 });
+
+Deno.test("atomic: over a file that is there, without --allow-sys", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.file("file", "old");
+  const source = `import { writeTextFile } from "${new URL(
+    "../../fs/write_file.ts",
+    import.meta.url,
+  )}";
+await writeTextFile(Deno.args[0], "new", { atomic: true });`;
+  const program = home.file("program.ts", source);
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-check", "--no-config", "--no-prompt"],
+      ...["--allow-ffi", "--allow-read", `--allow-write=${home.path}`],
+      ...[program, path],
+    ],
+  }).output();
+  assertEquals(new TextDecoder().decode(stderr), "");
+  assertEquals(Deno.readTextFileSync(path), "new");
+});

@@ -2,9 +2,10 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { makeTempDir, makeTempFile } from "../../fs/temporary.ts";
-import { getXattr, listXattrs, setXattr } from "../../fs/xattr.ts";
+import { getXattr, listXattrs, removeXattr, setXattr } from "../../fs/xattr.ts";
 import { opcodes } from "../../ops/opcodes.ts";
 import { Uring } from "../../proactor/mod.ts";
+import { makeNode, S_IFIFO, UringError } from "../../ffi/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { agree, ours, type Program, usual } from "./agreement.ts";
 
@@ -214,6 +215,84 @@ Deno.test({
 });
 
 Deno.test({
+  name: "xattr: remove, by way of a link and once",
+  ignore,
+  async fn() {
+    using home = new TemporaryDirectory();
+    const path = home.file("file");
+    Deno.symlinkSync("file", home.join("link"));
+    const usual = await listXattrs(path);
+    await setXattr(path, "user.a", "x");
+    await setXattr(path, "user.grün", "y");
+    await removeXattr(home.join("link"), "user.grün");
+    assertEquals((await listXattrs(path)).sort(), [...usual, "user.a"].sort());
+    await removeXattr(new URL(`file://${path}`), "user.a");
+    assertEquals(await listXattrs(path), usual);
+    await assertRejects(
+      () => removeXattr(path, "user.a"),
+      UringError,
+      `No data available (os error 61): removexattr '${path}'`,
+    );
+  },
+});
+
+Deno.test({
+  name: "xattr: more names than fit the first buffer",
+  ignore,
+  async fn() {
+    using home = new TemporaryDirectory();
+    const path = home.file("file");
+    const usual = await listXattrs(path);
+    const names = Array.from(
+      { length: 12 },
+      (_, index) => `user.${index}${"n".repeat(120)}`,
+    );
+    for (const name of names) await setXattr(path, name, "");
+    assertEquals(
+      (await listXattrs(path)).sort(),
+      [...usual, ...names].sort(),
+    );
+  },
+});
+
+Deno.test("xattr: to list them opens nothing", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("fifo");
+  makeNode(path, S_IFIFO | 0o600);
+  // Waits until somebody opens it for reading.
+  let open = false;
+  const writer = Deno.open(path, { write: true }).finally(() => open = true);
+  const names = await listXattrs(path);
+  assertEquals(names.filter((name) => name.startsWith("user.")), []);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(open, false);
+  using _reader = await Deno.open(path);
+  using _writer = await writer;
+  assertEquals(await listXattrs("/proc/self/comm"), []);
+});
+
+Deno.test({
+  name: "xattr: permissions are asked",
+  permissions: { ffi: true },
+  async fn() {
+    for (
+      const [access, action] of [
+        ["read", () => getXattr("/nothing", "user.a")],
+        ["read", () => listXattrs("/nothing")],
+        ["write", () => setXattr("/nothing", "user.a", "b")],
+        ["write", () => removeXattr("/nothing", "user.a")],
+      ] as const
+    ) {
+      await assertRejects(
+        action,
+        Deno.errors.NotCapable,
+        `Requires ${access} access to "/nothing"`,
+      );
+    }
+  },
+});
+
+Deno.test({
   name: "xattr: only a new one, only an old one",
   ignore,
   async fn() {
@@ -252,6 +331,7 @@ Deno.test({
         () => getXattr(missing, "user.a"),
         () => setXattr(missing, "user.a", "b"),
         () => listXattrs(missing),
+        () => removeXattr(missing, "user.a"),
       ]
     ) {
       await assertRejects(action, Deno.errors.NotFound, `xattr '${missing}'`);
@@ -262,5 +342,20 @@ Deno.test({
       'only must be "create" or "replace"; got "both"',
     );
     await assertRejects(() => getXattr(path, ""), Error);
+    await assertRejects(
+      () => removeXattr(path, 5 as unknown as string),
+      TypeError,
+      "removeXattr: name must be a string; got 5.",
+    );
+    await assertRejects(
+      () => removeXattr(path, "user.a\0b"),
+      TypeError,
+      "name contains a NUL",
+    );
+    await assertRejects(
+      () => removeXattr(path, "colour"),
+      UringError,
+      `(os error 95): removexattr '${path}'`,
+    );
   },
 });

@@ -113,9 +113,23 @@ async function play(
   try {
     await program(stage);
   } finally {
-    Deno.removeSync(folder, { recursive: true });
+    await removeFolder(folder);
   }
   return steps;
+}
+
+/** Removes a folder in which Deno's threads may still create a file, though it was called off. */
+async function removeFolder(folder: string): Promise<void> {
+  for (let patience = 1;; patience *= 2) {
+    try {
+      Deno.removeSync(folder, { recursive: true });
+      return;
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code !== "ENOTEMPTY" || patience > 1000) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, patience));
+  }
 }
 
 /** Registers a test of a program that is to do the same with both. */

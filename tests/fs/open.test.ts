@@ -1,6 +1,6 @@
 /** `open`, `create` and `FsFile` beside Deno's. */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { FsFile } from "../../fs/file.ts";
 import { open } from "../../fs/open.ts";
 import { TemporaryDirectory } from "../support/files.ts";
@@ -51,6 +51,28 @@ same("open: options", async ({ fs, path, step }) => {
       }
     }
   }
+});
+
+Deno.test({
+  name: "open: an option that changes its mind is asked once",
+  permissions: { ffi: true, read: true, write: ["/nothing"] },
+  async fn() {
+    for (const yes of [0, 1, 2, 3]) {
+      let asked = 0;
+      const options = {
+        read: true,
+        get write() {
+          return asked++ >= yes;
+        },
+      };
+      // To write is not allowed, so either way nobody gets to.
+      const file = await open("/etc/passwd", options).catch((error) => error);
+      assertEquals(asked, 1);
+      if (file instanceof Deno.errors.NotCapable) continue;
+      using opened = file as FsFile;
+      await assertRejects(() => opened.write(bytes("x")), Error, "os error 9");
+    }
+  },
 });
 
 same("open: paths", async ({ fs, path, step }) => {
@@ -285,6 +307,23 @@ same("FsFile: times and locks", async ({ fs, path, step }) => {
   await step("tryLock", () => file.tryLock(false));
   await step("isTerminal", () => file.isTerminal());
   await step("setRaw", () => file.setRaw(true), { message: false });
+});
+
+same("FsFile: a lock waits for others", async ({ fs, path, step }) => {
+  Deno.writeTextFileSync(path("file"), "text");
+  const one = await fs.open(path("file"));
+  using other = await fs.open(path("file"), { write: true });
+  await step("shared", () => Promise.all([one.lock(), other.lock()]));
+  await step("unlock", () => other.unlock());
+  await step("try", () => [other.tryLockSync(true), other.tryLockSync()]);
+  await step("unlock", () => other.unlock());
+  const events: string[] = [];
+  const waiting = other.lock(true).then(() => events.push("locked"));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  events.push("closed");
+  one.close();
+  await step("wait", () => waiting);
+  await step("events", () => events);
 });
 
 same("FsFile: a removed file", async ({ fs, path, step }) => {

@@ -5,6 +5,7 @@
  * Arguments: the paths.
  */
 
+import { pipePair, UringError } from "../../ffi/mod.ts";
 import { open } from "../../fs/open.ts";
 import { readFile } from "../../fs/read_file.ts";
 import { stat } from "../../fs/stat.ts";
@@ -21,7 +22,7 @@ type Action = (
   path: string,
 ) => Promise<unknown>;
 
-/** None of them changes a file. */
+/** None of them changes what is in a file. */
 const actions: Record<string, Action> = {
   readFile: async (fs, path) => (await fs.readFile(path)).length > 0,
   read: async (fs, path) => (await fs.open(path)).close(),
@@ -43,6 +44,21 @@ const actions: Record<string, Action> = {
   },
   stat: async (fs, path) => (await fs.stat(path)).isFile,
   truncate: (fs, path) => fs.truncate(`${path}/nothing`),
+  // By what the path led to, and not by its name.
+  fileStat: async (fs, path) => {
+    using file = await fs.open(path, { write: true });
+    return [(await file.stat()).isFile, file.statSync().isFile];
+  },
+  fileLock: async (fs, path) => {
+    using file = await fs.open(path, { write: true });
+    await file.lock(true);
+    return [await file.tryLock(true), file.unlockSync(), file.isTerminal()];
+  },
+  fileUtime: async (fs, path) => {
+    using file = await fs.open(path);
+    file.utimeSync(1, 1);
+    await file.utime(1, 1);
+  },
 };
 
 async function outcome(action: () => Promise<unknown>): Promise<string> {
@@ -50,20 +66,33 @@ async function outcome(action: () => Promise<unknown>): Promise<string> {
     return `gave ${await action()}`;
   } catch (error) {
     const { constructor, message } = error as Error;
+    // Deno has no class for some errnos.
+    if (error instanceof UringError) return `Error: ${message}`;
     // The number of this process differs from run to run, but not within one.
     return `${constructor.name}: ${message}`;
   }
 }
 
 let same = 0;
+
+async function compare(name: string, path: string): Promise<void> {
+  const action = actions[name] as Action;
+  const deno = await outcome(() => action(Deno, path));
+  const ours = await outcome(() =>
+    action({ open, readFile, stat, truncate, writeFile }, path)
+  );
+  if (deno === ours) same++;
+  else console.log(JSON.stringify({ name, path, deno, ours }));
+}
+
 for (const path of Deno.args) {
-  for (const [name, action] of Object.entries(actions)) {
-    const deno = await outcome(() => action(Deno, path));
-    const ours = await outcome(() =>
-      action({ open, readFile, stat, truncate, writeFile }, path)
-    );
-    if (deno === ours) same++;
-    else console.log(JSON.stringify({ name, path, deno, ours }));
+  for (const name of Object.keys(actions)) await compare(name, path);
+}
+// What the shell gives for >(command). To read it would take its end.
+const [, writer] = pipePair();
+for (const folder of ["/dev/fd", "/proc/self/fd"]) {
+  for (const name of ["write", "both", "stat"]) {
+    await compare(name, `${folder}/${writer}`);
   }
 }
 console.log(same);

@@ -10,7 +10,7 @@ import {
 import { readFile, readTextFile } from "../../fs/read_file.ts";
 import { Uring } from "../../proactor/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
-import { bytes, same } from "./both.ts";
+import { bytes, openDescriptors, same } from "./both.ts";
 
 /** Bytes that differ from block to block. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
@@ -247,4 +247,30 @@ Deno.test("readFile: a path that is no path", async () => {
       "path must be",
     );
   }
+});
+
+Deno.test("readFile: whatever fails, no descriptor is left", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.file("file", "x".repeat(100_000));
+  await readFile(path); // opens what stays open
+  const before = openDescriptors();
+  for (let round = 0; round < 20; round++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const calls = [
+      readFile(path, { signal }),
+      readTextFile(path, { signal }),
+      readFile(home.path),
+      readFile(home.join("nothing")),
+    ];
+    // In the middle of whatever it is at by then.
+    for (let turns = round % 7; turns > 0; turns--) await Promise.resolve();
+    controller.abort(new Error("enough"));
+    const outcomes = await Promise.allSettled(calls);
+    assertEquals(outcomes.slice(2).map(({ status }) => status), [
+      "rejected",
+      "rejected",
+    ]);
+  }
+  assertEquals(openDescriptors(), before);
 });

@@ -24,11 +24,14 @@ same("truncate: paths", async ({ fs, path, step }) => {
   Deno.mkdirSync(path("folder"));
   Deno.symlinkSync("file", path("link"));
   Deno.symlinkSync("nothing", path("dangling"));
-  for (
-    const name of ["file", "folder", "link", "nothing", "file/x", "dangling"]
-  ) {
+  // Only in the last place no link is followed.
+  Deno.symlinkSync("folder", path("to folder"));
+  Deno.writeTextFileSync(path("folder/inside"), "hello world");
+  const names = ["file", "folder", "link", "nothing", "file/x", "dangling"];
+  for (const name of [...names, "to folder/inside", "to folder"]) {
     await step(name, () => fs.truncate(path(name), 4));
   }
+  await step("inside", () => fs.readTextFile(path("folder/inside")));
   await step("text", () => fs.readTextFile(path("file")));
   await step("a device", () => fs.truncate("/dev/null", 0));
   await step("a running program", () => fs.truncate(Deno.execPath(), 0));

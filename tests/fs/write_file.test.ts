@@ -145,6 +145,9 @@ same("writeFile: signals", async ({ fs, path, step }) => {
     const stream = ReadableStream.from([bytes("late")]);
     await step("stream", () => fs.writeFile(file, stream, { signal }));
     await step("left as it was", () => fs.readTextFile(file));
+    const fresh = path("fresh");
+    await step("new", () => fs.writeFile(fresh, bytes("late"), { signal }));
+    await step("not made", () => fs.readTextFile(fresh));
   }
 });
 

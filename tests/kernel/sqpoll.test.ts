@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import { isSystemError, Memory, O_RDONLY } from "../../ffi/mod.ts";
 import { close, openat, prepNop, prepRead, run } from "../../ops/mod.ts";
+import { loadSince } from "../../sqpoll/figures.ts";
 import { parseFdinfo, SqPoll } from "../../sqpoll/mod.ts";
 import { ringKinds } from "../support/rings.ts";
 
@@ -145,13 +146,14 @@ Deno.test({
         if (thread !== -1) return thread;
       }
     };
-    assertGreater(thread(first), 0);
-    assertEquals(thread(first), thread(second));
     for (const poll of [first, second]) {
       prepNop(poll.sqe());
       poll.submit();
       assertEquals(poll.wait(1), 1);
     }
+    // Until the thread has run, a ring names the one that made it.
+    assertGreater(thread(first), 0);
+    assertEquals(thread(first), thread(second));
   },
 });
 
@@ -174,21 +176,142 @@ Deno.test({
   },
 });
 
-Deno.test("parseFdinfo: with and without the times", () => {
-  const text =
-    "pos:\t0\nSqThread:\t17\nSqThreadCpu:\t2\nSqTotalTime:\t31692\nSqWorkTime:\t25807\n";
-  assertEquals(parseFdinfo(text), {
-    thread: 17,
-    cpu: 2,
-    totalTime: 31692,
-    workTime: 25807,
+Deno.test({
+  name: "SqPoll.load: of a shared thread only from the second look on",
+  ignore: ignore || !tellsTimes(),
+  fn() {
+    using first = new SqPoll({ entries: 64, idle: 1000 });
+    drive(first, 20_000, () => prepNop(first.sqe()));
+    using second = new SqPoll({ entries: 64, idle: 1000, share: first });
+    const load = second.load();
+    assertEquals([load.share, load.busy], [NaN, NaN]);
+    assertEquals(load.thread, first.load().thread);
+    drive(second, 20_000, () => prepNop(second.sqe()));
+    const { share, busy } = second.load();
+    assert(share > 0 && share <= 1.5, `share ${share}`);
+    assert(busy >= 0 && busy <= 1, `busy ${busy}`);
+  },
+});
+
+Deno.test({
+  name: "SqPoll.load: while the thread is busy with the ring",
+  ignore: ignore || !tellsTimes(),
+  fn() {
+    using poll = new SqPoll({ entries: 4096, cqEntries: 8192, idle: 1000 });
+    let told = 0;
+    for (let round = 0; round < 50; round++) {
+      for (let count = 0; count < 2000; count++) {
+        const sqe = poll.ring.sqe();
+        if (sqe === null) break;
+        prepNop(sqe);
+      }
+      poll.submit();
+      // Most of the time /proc says nothing at all then.
+      if (poll.load().share >= 0) told++;
+      poll.reap(() => {});
+    }
+    assertGreater(told, 0);
+  },
+});
+
+Deno.test({
+  name: "SqPoll.load: of its thread, or of none, from the first moment on",
+  ignore: ignore || !tellsTimes(),
+  async fn() {
+    let told = 0;
+    for (let round = 0; round < 30; round++) {
+      using poll = new SqPoll({ entries: 4, idle: 50 });
+      if (round % 2 === 0) await new Promise((resolve) => setTimeout(resolve));
+      const { thread, share } = poll.load();
+      if (thread === -1) assertEquals(share, NaN);
+      else {
+        const comm = `/proc/self/task/${thread}/comm`;
+        assertStringIncludes(Deno.readTextFileSync(comm), "iou-sqp");
+        assert(share >= 0, `share ${share}`);
+      }
+      prepNop(poll.sqe());
+      poll.submit();
+      poll.wait(1);
+      if (poll.load().share >= 0) told++;
+    }
+    // Once it has run, the kernel tells of it, except when it is busy.
+    assertGreater(told, 0);
+  },
+});
+
+function tellsTimes(): boolean {
+  if (ignore) return false;
+  using poll = new SqPoll({ entries: 2, idle: 1 });
+  const path = `/proc/self/fdinfo/${poll.ring.fd}`;
+  return Deno.readTextFileSync(path).includes("SqTotalTime");
+}
+
+/** Texts of several kernels, and what is in them. */
+const FDINFO: Record<string, [text: string, figures: unknown[]]> = {
+  "Linux 6.18": [
+    "pos:\t0\nflags:\t02000002\nSqMask:\t0x3f\nCachedCqTail:\t9\n" +
+    "SqThread:\t17\nSqThreadCpu:\t2\nSqTotalTime:\t31692\nSqWorkTime:\t25807\n",
+    [17, 2, 31692, 25807],
+  ],
+  "no thread, or it is gone: the times are 0": [
+    "SqThread:\t-1\nSqThreadCpu:\t-1\nSqTotalTime:\t0\nSqWorkTime:\t0\n",
+    [-1, -1, undefined, undefined],
+  ],
+  "before 6.9": [
+    "SqThread:\t17\nSqThreadCpu:\t2\nUserFiles:\t0\n",
+    [17, 2, undefined, undefined],
+  ],
+  "before 6.9, the thread busy": [
+    "SqThread:\t-1\nSqThreadCpu:\t-1\nUserFiles:\t0\n",
+    [-1, -1, undefined, undefined],
+  ],
+  "6.18, the thread busy: as of a file that is no ring": [
+    "pos:\t0\nflags:\t02000002\nmnt_id:\t15\nino:\t1042\n",
+    [-1, -1, undefined, undefined],
+  ],
+  "other files' names": [
+    "pos:\t0\nUserFiles:\t1\n    0: SqThread:\t5\nUserBufs:\t0\n",
+    [-1, -1, undefined, undefined],
+  ],
+  "no numbers": [
+    "SqThread:\tnone\nSqThreadCpu:\t0x2\nSqTotalTime:\t\nSqWorkTime:\t5us\n",
+    [-1, -1, undefined, undefined],
+  ],
+  nothing: ["", [-1, -1, undefined, undefined]],
+};
+
+for (const [name, [text, expected]] of Object.entries(FDINFO)) {
+  Deno.test(`parseFdinfo: ${name}`, () => {
+    const { thread, cpu, totalTime, workTime } = parseFdinfo(text);
+    assertEquals([thread, cpu, totalTime, workTime], expected);
   });
-  assertEquals(parseFdinfo("SqThread:\t-1\nSqThreadCpu:\t-1\n"), {
-    thread: -1,
-    cpu: -1,
-    totalTime: undefined,
-    workTime: undefined,
+}
+
+Deno.test("loadSince: of one thread, and of what is not known", () => {
+  const look = (thread: number, totalTime?: number, workTime?: number) => ({
+    ...{ thread, cpu: thread === -1 ? -1 : 0, totalTime, workTime },
   });
+  const began = { at: 100, totalTime: 0, workTime: 0 };
+  const later = { at: 100, ...look(17, 500, 400) };
+  const unknown = [NaN, NaN];
+  for (
+    const [last, now, expected] of [
+      // The first look at a thread of its own: 10 ms, half of it spent, a fifth of that on work.
+      [began, look(17, 5000, 1000), [0.5, 0.2]],
+      [later, look(17, 2500, 1400), [0.2, 0.5]],
+      [later, look(17, 500, 400), [0, 0]],
+      // Work is measured more coarsely than time.
+      [later, look(17, 600, 900), [0.01, 1]],
+      [later, look(-1), unknown],
+      [later, look(18, 2500, 1400), unknown],
+      [later, look(17, 20, 10), unknown],
+      [{ ...began, totalTime: undefined }, look(17, 5000, 1000), unknown],
+    ] as const
+  ) {
+    const { share, busy } = loadSince(last, now, 110);
+    assertEquals([share, busy], [...expected]);
+  }
+  assertEquals(loadSince(began, look(17, 5, 1), 100).share, 0);
 });
 
 Deno.test({
