@@ -14,8 +14,8 @@ import { Misuse } from "./cp/getopt.ts";
 import { Input } from "./cat/input.ts";
 import { readRequest, type Request } from "./cat/options.ts";
 import { Pump } from "./cat/pump.ts";
+import { reason } from "./cp/trouble.ts";
 import { quoteIfNeeded } from "./quote.ts";
-import { reason } from "./ring/command.ts";
 import { fstat } from "./ring/files.ts";
 
 const STDOUT = 1;

@@ -4,40 +4,10 @@
  * @module
  */
 
-import { constants } from "node:os";
-import { getSystemErrorMap } from "node:util";
+import { ERRNOS } from "./errno_table.ts";
 import { libc } from "./libc.ts";
 
-let names: Map<number, string> | undefined;
 let numbers: Map<string, number> | undefined;
-
-/** libuv calls 95 ENOTSUP, "not supported on socket"; the kernel says EOPNOTSUPP of anything. */
-const EOPNOTSUPP = 95;
-
-/** The kernel's errnos end here; those above are libuv's own. */
-const LARGEST = 133;
-
-/** node:util and node:os leave out what libuv has no use for; the C library has the rest. */
-function nameTable(): Map<number, string> {
-  if (names === undefined) {
-    names = new Map();
-    for (const [name, number] of Object.entries(constants.errno)) {
-      if (name !== "EWOULDBLOCK") names.set(number, name);
-    }
-    for (const [negative, [name]] of getSystemErrorMap()) {
-      if (-negative <= LARGEST) names.set(-negative, name);
-    }
-    names.set(EOPNOTSUPP, "EOPNOTSUPP");
-    const nameOf = libc().strerrorname_np;
-    for (let errno = 1; nameOf && errno <= LARGEST; errno++) {
-      const name = names.has(errno) ? null : nameOf(errno);
-      if (name !== null) {
-        names.set(errno, Deno.UnsafePointerView.getCString(name));
-      }
-    }
-  }
-  return names;
-}
 
 /**
  * The name of an errno, `"ENOENT"` for 2; `"E<number>"` for one without a name.
@@ -52,7 +22,7 @@ function nameTable(): Map<number, string> {
  * ```
  */
 export function errnoName(errno: number): string {
-  return nameTable().get(errno) ?? `E${errno}`;
+  return ERRNOS[errno]?.[0] ?? `E${errno}`;
 }
 
 /**
@@ -70,7 +40,9 @@ export function errnoName(errno: number): string {
 export function errnoNumber(name: string): number | undefined {
   if (numbers === undefined) {
     numbers = new Map();
-    for (const [number, known] of nameTable()) numbers.set(known, number);
+    for (const [errno, [known]] of Object.entries(ERRNOS)) {
+      numbers.set(known, Number(errno));
+    }
   }
   return numbers.get(name);
 }
@@ -88,10 +60,7 @@ export function errnoNumber(name: string): number | undefined {
  * ```
  */
 export function errnoMessage(errno: number): string {
-  const known = errno === EOPNOTSUPP
-    ? undefined
-    : getSystemErrorMap().get(-errno);
-  return known?.[1] ?? strerror(errno);
+  return ERRNOS[errno]?.[1] ?? strerror(errno);
 }
 
 /**

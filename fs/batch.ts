@@ -8,7 +8,8 @@ import { checkInteger, show } from "../ffi/check.ts";
 import { O_NOFOLLOW } from "../ffi/linux.ts";
 import { Failure, Loop, type Work } from "./batch_loop.ts";
 import { ReadWork } from "./batch_read.ts";
-import { type PathSource, supply } from "./batch_source.ts";
+import { type Batch, Results } from "./batch_results.ts";
+import { type PathSource, type Supply, supply } from "./batch_source.ts";
 import { StatWork } from "./batch_stat.ts";
 import { pathOf, ringOf, type RingOption } from "./context.ts";
 import { allowOpen, allowRead, mayReadAll } from "./permission.ts";
@@ -139,6 +140,7 @@ export function readFiles(
   return run("readFiles", paths, options, {
     // Each has three entries, and the close of the one before it.
     entries: 4 * slots,
+    chains: true,
     admit: (given) => admit(pathOf(given, "readfile")),
     work: (ring) =>
       new ReadWork(ring, slots, {
@@ -207,6 +209,7 @@ export function statMany(
   };
   return run("statMany", paths, options, {
     entries: slots,
+    chains: false,
     admit: (given) => admit(pathOf(given, api)),
     work: (ring) => new StatWork(ring, slots, followSymlinks),
     present: (path, index, info) => ({ path, index, info }),
@@ -238,6 +241,8 @@ function check(what: string, options: BatchOptions): number {
 interface Parts<R, T> {
   /** How many entries are in flight at most. */
   entries: number;
+  /** Whether they are chains. */
+  chains: boolean;
   /** The path that the kernel is given; throws for what is not to be done. */
   admit: (given: string | URL) => string;
   /** What is done with each. */
@@ -255,38 +260,41 @@ function run<R, T>(
   const backend = options.ring === undefined
     ? undefined
     : ringOf(options).ring.backend;
-  return iterate(supply(what, paths), options, backend, parts);
+  const source = supply(what, paths);
+  return new Results(() => begin(source, options, backend, parts));
 }
 
-async function* iterate<R, T>(
-  source: ReturnType<typeof supply>,
+function begin<R, T>(
+  source: Supply,
   options: BatchOptions,
   backend: string | undefined,
-  { entries, admit, work: makeWork, present }: Parts<R, T>,
-): AsyncGenerator<T | FileFailure, void, undefined> {
+  { entries, chains, admit, work: makeWork, present }: Parts<R, T>,
+): Batch<R, T | FileFailure> {
   const { ordered = true, errors = "throw", signal } = options;
-  await using ring = new SliceRing(entries, backend);
-  using work = makeWork(ring);
+  const ring = new SliceRing(entries, backend, chains);
+  let work: ReturnType<typeof makeWork>;
   try {
-    const loop = new Loop(ring, source, work, {
-      ordered,
-      signal,
-      pathOf: admit,
-    });
-    for (;;) {
-      const outcomes = await loop.next();
-      if (outcomes.length === 0) return;
-      for (const { given, index, result } of outcomes) {
-        if (!(result instanceof Failure)) {
-          yield present(given, index, result);
-          work.taken(result);
-        } else if (errors === "yield") {
-          yield { path: given, index, error: result.error };
-        } else throw result.error;
-      }
-    }
-  } finally {
-    await ring.close();
-    await source.close();
+    work = makeWork(ring);
+  } catch (error) {
+    ring.ring.close();
+    throw error;
   }
+  const loop = new Loop(ring, source, work, { ordered, signal, pathOf: admit });
+  return {
+    next: () => loop.next(),
+    present: ({ given, index, result }) => {
+      if (!(result instanceof Failure)) return present(given, index, result);
+      if (errors === "throw") throw result.error;
+      return { path: given, index, error: result.error };
+    },
+    taken: (result) => work.taken(result),
+    close: async () => {
+      try {
+        await ring.close();
+      } finally {
+        work[Symbol.dispose]();
+        await source.close();
+      }
+    },
+  };
 }

@@ -13,6 +13,7 @@ import { fallocate } from "../ops/file.ts";
 import { ringOf, type RingOption } from "./context.ts";
 import { LARGEST_BUFFER as BLOCK, lend } from "./copy_buffers.ts";
 import type { ReflinkPolicy, SparsePolicy } from "./copy_options.ts";
+import { copyWaiting, WAITING_BLOCK } from "./copy_waiting.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
 import {
   again,
@@ -43,7 +44,7 @@ const UNSHARED = [
 export interface CopyDataOptions extends RingOption {
   /** Stops the copy when it aborts: what was written stays written. */
   signal?: AbortSignal | undefined;
-  /** Blocks of 1 MiB in flight, 1 to 64. Default: 8. */
+  /** Blocks in flight, of 1 MiB, or of 256 KiB if this thread `waits`: 1 to 64. Default: 8. */
   queueDepth?: number | undefined;
   /** Holes. Default: `"auto"`. */
   sparse?: SparsePolicy | undefined;
@@ -55,6 +56,12 @@ export interface CopyDataOptions extends RingOption {
   info?: FileInfo | undefined;
   /** Whether the target takes bytes at any offset: a regular file. Default: true. */
   seekable?: boolean | undefined;
+  /**
+   * Whether this thread may copy, and wait, in the kernel, as that of a program does that has nothing
+   * else to do: the event loop has its turn 50 times a second. Otherwise a large file is copied by
+   * the kernel's workers. Default: false.
+   */
+  waits?: boolean | undefined;
   /** Called with how many more bytes were copied, those of holes among them. */
   progress?: ((bytes: number) => void) | undefined;
 }
@@ -112,7 +119,7 @@ export async function copyData(
     return info.size;
   }
   let length = 0;
-  if (info.size > 0) length = await copyBlocks(source, target, info, options);
+  if (info.size > 0) length = await copyKnown(source, target, info, options);
   // What has grown meanwhile, and what has no size, as in /proc, is read until nothing comes.
   if (length === info.size && options.direct !== true) {
     length += await copyStream(source, length, target, length, progress);
@@ -174,16 +181,44 @@ function* pieces(
   fd: number,
   { size }: FileInfo,
   sparse: boolean,
+  block: number,
 ): Generator<[at: number, length: number], undefined> {
   for (let end = 0; end < size;) {
     const data = sparse ? nextData(fd, end) : [0, size];
     const [begin = size, next = size] = data ?? [];
     end = Math.min(next, size);
     const first = Math.floor(begin / ALIGNMENT) * ALIGNMENT;
-    for (let at = first; at < end; at += BLOCK) {
-      yield [at, Math.min(BLOCK, end - at)];
+    for (let at = first; at < end; at += block) {
+      yield [at, Math.min(block, end - at)];
     }
   }
+}
+
+/** Copies as many bytes as are known of; gives the length, less if the source shrank. */
+async function copyKnown(
+  source: Place,
+  target: Place,
+  info: FileInfo,
+  options: CopyDataOptions,
+): Promise<number> {
+  const { sparse = "auto", direct = false } = options;
+  const holes = sparse !== "never" && isSparse(info);
+  if (!holes && sparse !== "always") await reserve(target, info.size);
+  const simple = !direct && sparse !== "always" && info.size >= BLOCK;
+  if (options.waits !== true || !simple) {
+    const todo = pieces(source.fd, info, holes, BLOCK);
+    return await copyBlocks(source, target, info, todo, options);
+  }
+  const { queueDepth, signal, progress } = options;
+  return await copyWaiting({
+    from: source.fd,
+    to: target.fd,
+    size: info.size,
+    pieces: pieces(source.fd, info, holes, WAITING_BLOCK),
+    queueDepth,
+    signal,
+    progress,
+  });
 }
 
 /** Copies blocks side by side; gives the length, which is less than expected if the source shrank. */
@@ -191,12 +226,10 @@ async function copyBlocks(
   source: Place,
   target: Place,
   info: FileInfo,
+  todo: Generator<[at: number, length: number], undefined>,
   options: CopyDataOptions,
 ): Promise<number> {
   const { queueDepth = 8, sparse = "auto", direct = false, progress } = options;
-  const holes = sparse !== "never" && isSparse(info);
-  if (!holes && sparse !== "always") await reserve(target, info.size);
-  const todo = pieces(source.fd, info, holes);
   const put = sparse === "always" ? writeDense : writeFull;
   let end = info.size;
   let told = 0;

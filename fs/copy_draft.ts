@@ -30,6 +30,8 @@ export interface DraftOptions {
   flags: number;
   /** Gives up. */
   signal: AbortSignal | undefined;
+  /** Whether to wait where no descriptor is left. */
+  waits: boolean;
 }
 
 /**
@@ -65,9 +67,9 @@ export class Draft {
   static async make(
     ring: Uring,
     path: string,
-    { mode, flags, signal }: DraftOptions,
+    { mode, flags, signal, waits }: DraftOptions,
   ): Promise<Draft> {
-    const manner = { mode, stay: "passing", signal } as const;
+    const manner = { mode, stay: "passing", signal, waits } as const;
     if (opcodes.linkat.supported()) {
       try {
         const { fd } = await openDescriptor(ring, at(folderOf(path) || "."), {

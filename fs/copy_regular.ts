@@ -22,7 +22,12 @@ import { lend } from "./copy_buffers.ts";
 import { copyData, isSparse, share } from "./copy_data.ts";
 import { Draft } from "./copy_draft.ts";
 import type { CopyOptions } from "./copy_options.ts";
-import { type Descriptor, giveBack, openDescriptor } from "./descriptor.ts";
+import {
+  type Descriptor,
+  giveBack,
+  openDescriptor,
+  openTogether,
+} from "./descriptor.ts";
 import type { Opening } from "./permission.ts";
 import type { FileInfo } from "./stat.ts";
 import { readSome, writeFull } from "./transfer.ts";
@@ -72,27 +77,33 @@ export async function copyRegular(copy: FileCopy): Promise<number> {
 
 async function copyInPlace(copy: FileCopy): Promise<number> {
   const { ring, to, options, exists } = copy;
-  const source = await openSource(copy);
-  try {
-    const target = await openDescriptor(ring, to, {
-      flags: O_WRONLY | O_CREAT | (exists?.isFile === false ? 0 : O_TRUNC),
-      mode: copy.mode,
-      stay: "passing",
-      signal: options.signal,
-    });
+  const [source, target] = await openTogether(async (waits) => {
+    const source = await openSource(copy, waits);
     try {
-      const stat = await statOf(copy, source.fd);
-      const seekable = target.size >= 0 && exists?.isFile !== false;
-      const bytes = await copyData(source.fd, target.fd, {
-        ...dataOptions(copy),
-        seekable,
+      const target = await openDescriptor(ring, to, {
+        flags: O_WRONLY | O_CREAT | (exists?.isFile === false ? 0 : O_TRUNC),
+        mode: copy.mode,
+        stay: "passing",
+        signal: options.signal,
+        waits,
       });
-      if (seekable) await finish(copy, source.fd, target.fd, stat);
-      return bytes;
-    } finally {
-      giveBack(target.fd, "passing");
+      return [source, target];
+    } catch (error) {
+      giveBack(source.fd, "passing");
+      throw error;
     }
+  });
+  try {
+    const stat = await statOf(copy, source.fd);
+    const seekable = target.size >= 0 && exists?.isFile !== false;
+    const bytes = await copyData(source.fd, target.fd, {
+      ...dataOptions(copy),
+      seekable,
+    });
+    if (seekable) await finish(copy, source.fd, target.fd, stat);
+    return bytes;
   } finally {
+    giveBack(target.fd, "passing");
     giveBack(source.fd, "passing");
   }
 }
@@ -106,9 +117,11 @@ async function copyBeside(copy: FileCopy): Promise<number> {
     flags: direct ? O_DIRECT : 0,
     signal: options.signal,
   };
-  const [source, draft] = await both(
-    openSource(copy, direct),
-    makeDraft(ring, to.path, draftOptions),
+  const [source, draft] = await openTogether((waits) =>
+    both(
+      openSource(copy, waits, direct),
+      makeDraft(ring, to.path, { ...draftOptions, waits }),
+    )
   );
   let open = true;
   const close = () => {
@@ -150,9 +163,11 @@ async function both(
 /** Opens the source, around the page cache where that is asked for and can be. */
 async function openSource(
   { ring, from, options }: FileCopy,
+  waits: boolean,
   direct = false,
 ): Promise<Descriptor> {
-  const manner = { stay: "passing", signal: options.signal } as const;
+  const { signal } = options;
+  const manner = { stay: "passing", signal, waits } as const;
   if (direct) {
     try {
       const flags = O_RDONLY | O_DIRECT;

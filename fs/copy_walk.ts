@@ -17,6 +17,7 @@ import type {
   CopyTreeOptions,
   CopyTreeResult,
 } from "./copy_options.ts";
+import { FileLists } from "./copy_lists.ts";
 import { withPath } from "./failure.ts";
 import {
   allowRead,
@@ -29,7 +30,7 @@ import { type FileInfo, fileInfo } from "./stat.ts";
 const ELOOP = 40;
 
 /** A folder on its way: done when all that is in it is. */
-class Folder {
+export class Folder {
   /** How many of its entries are not done; one more while it is listed. */
   #open = 1;
   readonly #done: () => void;
@@ -81,7 +82,9 @@ export class CopyWalk {
   readonly asks: boolean;
   /** Whether files may share their storage, as far as was tried. */
   readonly sharing: { possible: boolean } = { possible: true };
+  readonly #lists: FileLists;
   #running = 0;
+  #needsRoom = false;
   #next: (() => void) | undefined;
   #failure: { error: unknown } | undefined;
 
@@ -91,6 +94,7 @@ export class CopyWalk {
     this.options = options;
     this.#limit = options.concurrency ?? 64;
     this.asks = !(mayReadAll() && mayWriteAll());
+    this.#lists = new FileLists(this, this.#limit);
     this.#progress = { files: 0, folders: 0, bytes: 0, current: "" };
   }
 
@@ -108,12 +112,14 @@ export class CopyWalk {
     await this.#begin(entry, top, true);
     top.end();
     await promise;
+    await this.#lists[Symbol.asyncDispose]();
     this.options.signal?.throwIfAborted();
     if (this.#failure !== undefined) throw this.#failure.error;
     return this.result;
   }
 
-  get #stopped(): boolean {
+  /** Whether nothing more is to begin. */
+  get stopped(): boolean {
     return this.#failure !== undefined || this.options.signal?.aborted === true;
   }
 
@@ -128,32 +134,54 @@ export class CopyWalk {
       return;
     }
     await this.#room();
-    this.#start(entry, parent, () => Promise.resolve(entry));
+    this.start(entry, parent, () => this.#admitted(entry));
   }
 
-  /** Copies what is no folder, beside others. */
-  #start(
+  /**
+   * Copies what is no folder, beside others.
+   *
+   * @param find gives what it is, unless it is left out.
+   */
+  start(
     about: CopyTreeFailure,
     parent: Folder,
-    look: () => Promise<CopyTreeEntry>,
+    find: () => Promise<CopyTreeEntry | undefined>,
   ): void {
     parent.begin();
     this.#running++;
     const copy = async () => {
-      const entry = await look();
-      Object.assign(about, entry);
-      if (await this.#admits(entry)) await this.#copy(entry);
+      const entry = await find();
+      if (entry !== undefined) await this.#copy(entry);
     };
     this.#attempt(about, copy).finally(() => {
       this.#running--;
-      this.#next?.();
       parent.end();
+      this.goOn();
     });
+  }
+
+  /** There may be room for more. */
+  goOn(): void {
+    this.#next?.();
+    this.#lists.wake();
   }
 
   /** Resolves when fewer are in flight than may be. There is one walker only. */
   async #room(): Promise<void> {
-    while (this.#running >= this.#limit) await this.#oneDone();
+    while (!this.#hasRoom) {
+      this.#needsRoom = true;
+      await this.#oneDone();
+    }
+    this.#needsRoom = false;
+  }
+
+  /** Whether fewer are in flight than may be, and the walk does not wait for that. */
+  get hasRoom(): boolean {
+    return !this.#needsRoom && this.#hasRoom;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#running + this.#lists.busy < this.#limit;
   }
 
   #oneDone(): Promise<void> {
@@ -161,15 +189,15 @@ export class CopyWalk {
   }
 
   async #copy(entry: CopyTreeEntry): Promise<void> {
-    const kind = await copyEntry(this, entry);
-    this.#count(kind);
-    this.#tell(entry.from);
-    this.options.onCopied?.(entry);
+    this.done(await copyEntry(this, entry), entry);
   }
 
-  #count(kind: EntryKind): void {
+  /** An entry exists at its destination. */
+  done(kind: EntryKind, entry: CopyTreeEntry): void {
     this.result[kind]++;
     this.#progress.files++;
+    this.#tell(entry.from);
+    this.options.onCopied?.(entry);
   }
 
   /** So many more bytes were copied. */
@@ -191,18 +219,28 @@ export class CopyWalk {
     entry: CopyTreeFailure,
     action: () => Promise<void>,
   ): Promise<void> {
-    if (this.#stopped) return;
+    if (this.stopped) return;
     try {
       await action();
     } catch (error) {
-      const { onError, signal } = this.options;
-      // Everything that was in flight ends with the signal's reason.
-      if (signal?.aborted === true) return;
-      const told = withPath(error, "copy", entry.from, entry.to);
-      this.result.failed++;
-      if (onError === undefined) this.#failure ??= { error: told };
-      else onError(told, entry);
+      this.fail(entry, error);
     }
+  }
+
+  /** Nothing can be copied any more. */
+  break(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  /** An entry could not be copied. */
+  fail(entry: CopyTreeFailure, error: unknown): void {
+    const { onError, signal } = this.options;
+    // Everything that was in flight ends with the signal's reason.
+    if (signal?.aborted === true) return;
+    const told = withPath(error, "copy", entry.from, entry.to);
+    this.result.failed++;
+    if (onError === undefined) this.#failure ??= { error: told };
+    else onError(told, entry);
   }
 
   /** Whether an entry is to be copied. */
@@ -215,6 +253,11 @@ export class CopyWalk {
     if (filter === undefined || await filter(entry)) return true;
     this.result.skipped++;
     return false;
+  }
+
+  /** The entry, if it is to be copied. */
+  async #admitted(entry: CopyTreeEntry): Promise<CopyTreeEntry | undefined> {
+    return await this.#admits(entry) ? entry : undefined;
   }
 
   /** Makes a folder, and goes through it. */
@@ -246,18 +289,25 @@ export class CopyWalk {
   }
 
   async #list(entry: CopyTreeEntry, folder: Folder): Promise<void> {
-    for (const found of await this.#namesIn(entry.from)) {
-      if (this.#stopped) return;
-      const from = `${entry.from}/${found.name}`;
-      const to = `${entry.to}/${found.name}`;
-      const follows = found.isSymlink && this.options.symlinks === "follow";
-      if (!found.isDirectory && !follows) {
+    while (this.#lists.isFull) await this.#oneDone();
+    const found = await this.#namesIn(entry.from);
+    const files = found.filter(({ isFile }) => isFile);
+    const names = files.map(({ name }) => name);
+    const isTaken = this.#lists.take(entry, folder, names);
+    for (const { name, isDirectory, isFile, isSymlink } of found) {
+      if (this.stopped) return;
+      if (isFile && isTaken) continue;
+      const from = `${entry.from}/${name}`;
+      const to = `${entry.to}/${name}`;
+      const about: CopyTreeFailure = { from, to };
+      const follows = isSymlink && this.options.symlinks === "follow";
+      if (!isDirectory && !follows) {
         await this.#room();
-        this.#start({ from, to }, folder, () => this.#look(from, to, folder));
+        this.start(about, folder, () => this.find(about, folder));
         continue;
       }
       // A folder's own entries come next: it has to be known now.
-      await this.#attempt({ from, to }, async () => {
+      await this.#attempt(about, async () => {
         await this.#begin(await this.#look(from, to, folder), folder);
       });
     }
@@ -275,6 +325,16 @@ export class CopyWalk {
       }
       await this.#oneDone();
     }
+  }
+
+  /** Looks at an entry, and asks whether it is to be copied. */
+  async find(
+    about: CopyTreeFailure,
+    folder: Folder,
+  ): Promise<CopyTreeEntry | undefined> {
+    const entry = await this.#look(about.from, about.to, folder);
+    Object.assign(about, entry);
+    return await this.#admitted(entry);
   }
 
   async #look(

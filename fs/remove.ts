@@ -13,7 +13,7 @@ import { pathOf, ringOf, type RingOption } from "./context.ts";
 import { withPath } from "./failure.ts";
 import { own } from "./own.ts";
 import { allowWrite } from "./permission.ts";
-import { Sweep } from "./sweep.ts";
+import { Sweep } from "./remove_tree.ts";
 
 /** Options of {@linkcode remove}: Deno's own, and the ring. */
 export interface RemoveOptions extends Deno.RemoveOptions, RingOption {}

@@ -30,6 +30,12 @@ const RUNNING: readonly number[] = [
   IORING_SETUP_COOP_TASKRUN,
   0,
 ];
+/** Where DEFER_TASKRUN is set, each op of a chain comes back to the thread; here a worker runs all. */
+const RUNNING_CHAINS: readonly number[] = [
+  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,
+  IORING_SETUP_COOP_TASKRUN,
+  0,
+];
 
 /**
  * A ring of one's own beside a {@linkcode Uring}, for thousands of small ops.
@@ -52,9 +58,10 @@ export class SliceRing implements AsyncDisposable {
    *
    * @param entries how many are in flight at most.
    * @param backend of the ring; default: as rings have it.
+   * @param chains whether it is for chains that workers run.
    */
-  constructor(entries: number, backend?: string) {
-    this.#ring = newRing(entries, backend);
+  constructor(entries: number, backend?: string, chains = false) {
+    this.#ring = newRing(entries, backend, chains ? RUNNING_CHAINS : RUNNING);
   }
 
   /** The ring: for what is registered with it. */
@@ -148,9 +155,13 @@ export class SliceRing implements AsyncDisposable {
   }
 }
 
-function newRing(entries: number, backend?: string): Ring {
+function newRing(
+  entries: number,
+  backend: string | undefined,
+  running: readonly number[],
+): Ring {
   const chosen = backend === undefined ? {} : { backend: backend as Backend };
-  for (const flags of RUNNING) {
+  for (const flags of running) {
     try {
       return new Ring({
         entries,

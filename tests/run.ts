@@ -3,16 +3,18 @@
  *
  * Arguments choose files by a part of their path; flags go to `deno test` (`--filter=NAME`), but
  * for these: `--no-types` leaves out the check of types, `--within=SECONDS` begins with no more
- * files after that time. Each test file has a process of its own, one after the other: a crash or
- * a hang loses one file, and real rings never share limits such as locked memory. The examples
- * run once for each room.
+ * files after that time. Each test file has a process of its own: a crash or a hang loses one file.
+ * Two run at a time, and what each printed comes whole when it is done; but those that measure time,
+ * or share limits such as locked memory, run alone. The examples run once for each room.
  *
- * The last line says how many tests passed, failed and were skipped; a step counts as a test.
+ * What failed is told again at the end, with the whole error. The last line says how many tests
+ * passed, failed and were skipped; a step counts as a test.
  *
  * @module
  */
-import type { TestCase } from "./support/junit.ts";
+import { plain, type TestCase } from "./support/junit.ts";
 import {
+  inLanes,
   type Job,
   type Outcome,
   run,
@@ -25,8 +27,17 @@ const ROOT = new URL("../", import.meta.url);
 /** Folders without documentation that is meant to run. */
 const UNDOCUMENTED = new Set(["tests", "bench", "tools", "node_modules"]);
 
+/** Tests of rings themselves, and of how fast something is. */
+const ALONE = /^tests\/(kernel|proactor|examples\/iops)/;
+
+/** How many jobs run at a time: each has threads of its own, and some of the kernel's. */
+const LANES = Math.min(navigator.hardwareConcurrency, 2);
+
 const SLOW_SECONDS = 1;
 const SLOWEST_SHOWN = 10;
+/** How many failures are told in full, and how many lines of each. */
+const FAILURES_SHOWN = 20;
+const LINES_SHOWN = 40;
 
 async function* walk(folder: string): AsyncGenerator<string> {
   for await (const entry of Deno.readDir(new URL(folder || "./", ROOT))) {
@@ -61,12 +72,13 @@ async function jobsFor(selected: (path: string) => boolean, flags: string[]) {
   );
   const jobs: Job[] = [];
   if (tests.length > 0) {
-    jobs.push({ label: "types", args: ["check", ...tests], reports: false });
+    const args = ["check", ...tests];
+    jobs.push({ label: "types", args, reports: false, alone: false });
   }
   for (const path of tests) {
     // Checked all at once above, as one check for each file takes much longer.
     const args = testArguments("--no-check", ...flags, path);
-    jobs.push({ label: path, args, reports: true });
+    jobs.push({ label: path, args, reports: true, alone: ALONE.test(path) });
   }
   for (const [room, paths] of Map.groupBy(documented, roomOf)) {
     const args = testArguments(
@@ -75,7 +87,8 @@ async function jobsFor(selected: (path: string) => boolean, flags: string[]) {
       ...flags,
       ...paths,
     );
-    jobs.push({ label: `examples in ${room}`, args, reports: true });
+    const label = `examples in ${room}`;
+    jobs.push({ label, args, reports: true, alone: false });
   }
   return jobs;
 }
@@ -97,26 +110,45 @@ function printSlowest(outcomes: Outcome[]): void {
   }
 }
 
+/** What went wrong with a job: a paragraph for each failure. */
+function* failuresOf({ label, cases, trouble, output }: Outcome) {
+  const paragraph = (where: string, lines: string[]) =>
+    [`  ${where}`, ...lines.map((line) => `    ${line}`)].join("\n");
+  for (const test of cases) {
+    if (test.outcome !== "failed") continue;
+    const lines = test.message.split("\n");
+    yield paragraph(place(test), lines.slice(0, LINES_SHOWN));
+  }
+  if (trouble === "") return;
+  const lines = plain(output).trimEnd().split("\n");
+  yield paragraph(`${label}: ${trouble}`, lines.slice(-LINES_SHOWN));
+}
+
 function printFailures(outcomes: Outcome[]): void {
-  const lines = outcomes.flatMap(({ label, cases, trouble }) => [
-    ...cases.filter(({ outcome }) => outcome === "failed").map((test) =>
-      `  ${place(test)}: ${test.message}`
-    ),
-    ...(trouble ? [`  ${label}: ${trouble}`] : []),
-  ]);
-  if (lines.length > 0) console.log(`\nfailed:\n${lines.join("\n")}`);
+  const failures = outcomes.flatMap((outcome) => [...failuresOf(outcome)]);
+  if (failures.length === 0) return;
+  console.log("\nfailed:");
+  for (const [at, failure] of failures.entries()) {
+    const [where] = failure.split("\n", 1);
+    console.log(at < FAILURES_SHOWN ? `${failure}\n` : where);
+  }
 }
 
 async function runAll(jobs: Job[], deadline: number): Promise<Outcome[]> {
   const scratch = await Deno.makeTempDir({ prefix: "uring-tests-" });
   try {
     const outcomes: Outcome[] = [];
-    for (const job of jobs) {
-      if (performance.now() > deadline) break;
-      outcomes.push(await run(job, scratch));
-    }
-    const left = jobs.slice(outcomes.length).map(({ label }) => label);
-    if (left.length > 0) console.log(`\nno time for: ${left.join(", ")}`);
+    const left = new Set(jobs);
+    await inLanes(jobs, LANES, async (job) => {
+      if (performance.now() > deadline) return false;
+      left.delete(job);
+      const outcome = await run(job, scratch);
+      console.log(outcome.output.trimEnd());
+      outcomes.push(outcome);
+      return true;
+    });
+    const labels = Array.from(left, ({ label }) => label);
+    if (labels.length > 0) console.log(`\nno time for: ${labels.join(", ")}`);
     return outcomes;
   } finally {
     await Deno.remove(scratch, { recursive: true });

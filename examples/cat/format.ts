@@ -5,6 +5,7 @@
  */
 
 import { LineNumber } from "./line_number.ts";
+import { type CopyPlain, plainCopier } from "./plain.ts";
 
 /** What is to be done. */
 export interface Format {
@@ -20,15 +21,10 @@ export interface Format {
   readonly nonprinting: boolean;
 }
 
-const [TAB, NEWLINE, CR, SPACE, DOLLAR, CARET] = [9, 10, 13, 32, 36, 94];
+const [TAB, NEWLINE, CR, DOLLAR, CARET] = [9, 10, 13, 36, 94];
 const DELETE = 127;
 const META = [77, 45]; // M-
 const SHOWN_CR = CARET | 77 << 8; // ^M
-
-/** A byte in all four places of a word. */
-const ONES = 0x0101_0101;
-const NEWLINES = NEWLINE * ONES;
-const HIGH_BITS = 0x8080_8080 | 0;
 
 /**
  * The longest that a byte can become: a line end, with `^M$` before it and a number of 16 digits.
@@ -55,6 +51,7 @@ export class Formatter {
   declare private readonly format: Format;
   declare private readonly words: Int32Array;
   declare private readonly lengths: Uint8Array;
+  declare private readonly copyPlain: CopyPlain;
   declare private readonly number: LineNumber;
   /** Line ends since the last other byte, less one; 2 stands for more, -1 for within a line. */
   declare private newlines: number;
@@ -73,6 +70,7 @@ export class Formatter {
     this.format = format;
     this.words = Int32Array.from(shown, wordOf);
     this.lengths = Uint8Array.from(shown, (bytes) => bytes.length);
+    this.copyPlain = plainCopier(this.view, format);
     this.number = new LineNumber();
     this.newlines = 0;
     this.heldCr = false;
@@ -83,58 +81,31 @@ export class Formatter {
    * end.
    */
   run(start: number, end: number, to: number): number {
-    const { bytes, view, words, lengths, format, number } = this;
-    const { nonprinting } = format;
-    const watchCr = format.ends && !nonprinting;
-    // Special are line ends and one more; or, where these are several, what is below a bound.
-    const isBounded = nonprinting || watchCr && format.tabs;
-    const like = ONES * (watchCr ? CR : format.tabs ? TAB : NEWLINE);
-    const bound = ONES * (nonprinting ? SPACE : CR + 1);
-    const high = nonprinting ? HIGH_BITS : 0;
-    const isNumbered = format.number !== "none";
+    const { bytes, view, words, lengths, copyPlain } = this;
+    const { ends, nonprinting, number, squeeze } = this.format;
+    const isNumbered = number !== "none";
+    const minds = squeeze || number === "nonblank";
+    const watchCr = ends && !nonprinting;
+    const lines = isNumbered || squeeze || watchCr;
     const last = end - 4;
     let [at, out] = [start, to];
     while (at < end) {
       if (this.newlines >= 0) {
-        if (bytes[at] === NEWLINE) {
+        if (minds && bytes[at] === NEWLINE) {
           at++;
           out = this.emptyLine(out);
           continue;
         }
         this.newlines = -1;
-        if (isNumbered) out = number.put(view, out);
+        if (isNumbered) out = this.number.put(view, out);
       }
       if (this.heldCr && bytes[at] !== NEWLINE) out = this.flush(out);
-      let marks = 0;
-      // Two loops, as the test for a bound takes fewer steps. A byte borrows from its highest bit
-      // if it is less than what is taken away.
-      if (isBounded) {
-        for (; at <= last; at += 4, out += 4) {
-          const word = view.getInt32(at, true);
-          marks = (word - bound & ~word & HIGH_BITS) |
-            ((word | word + ONES) & high);
-          view.setInt32(out, word, true);
-          if (marks !== 0) break;
-        }
-      } else {
-        for (; at <= last; at += 4, out += 4) {
-          const word = view.getInt32(at, true);
-          const newline = word ^ NEWLINES;
-          const other = word ^ like;
-          marks = ((newline - ONES & ~newline) | (other - ONES & ~other)) &
-            HIGH_BITS;
-          view.setInt32(out, word, true);
-          if (marks !== 0) break;
-        }
-      }
-      if (marks !== 0) {
-        // Of the marks only the lowest is sure.
-        const before = 31 - Math.clz32(marks & -marks) >> 3;
-        at += before;
-        out += before;
-      } else if (at >= end) break;
+      const next = copyPlain(at, last, out);
+      out += next - at;
+      at = next;
+      if (at >= end) break;
       const byte = bytes[at++] as number;
-      if (byte === NEWLINE) out = this.endLine(out);
+      if (lines && byte === NEWLINE) out = this.endLine(out);
       else if (watchCr && byte === CR) this.heldCr = true;
       else {
         view.setInt32(out, words[byte] as number, true);
@@ -166,25 +137,22 @@ export class Formatter {
   }
 
   private lineEnd(to: number): number {
-    const { bytes, view } = this;
     let out = to;
-    if (this.format.ends) {
-      if (this.heldCr) {
-        this.heldCr = false;
-        view.setUint16(out, SHOWN_CR, true);
-        out += 2;
-      }
-      bytes[out++] = DOLLAR;
+    if (this.heldCr) {
+      this.heldCr = false;
+      this.view.setUint16(out, SHOWN_CR, true);
+      out += 2;
     }
-    bytes[out++] = NEWLINE;
-    return out;
+    this.view.setInt32(out, this.words[NEWLINE] as number, true);
+    return out + (this.lengths[NEWLINE] as number);
   }
 }
 
 /** What becomes of a byte. */
-function show(byte: number, { tabs, nonprinting }: Format): number[] {
+function show(byte: number, { ends, tabs, nonprinting }: Format): number[] {
+  if (byte === NEWLINE) return ends ? [DOLLAR, NEWLINE] : [NEWLINE];
   if (byte === TAB && tabs) return [CARET, TAB + 64];
-  if (!nonprinting || byte === TAB || byte === NEWLINE) return [byte];
+  if (!nonprinting || byte === TAB) return [byte];
   const meta = byte < 128 ? [] : META;
   const rest = byte & 127;
   if (rest === DELETE) return [...meta, CARET, 63]; // ?

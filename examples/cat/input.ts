@@ -17,7 +17,7 @@ import { openat } from "../../ops/open.ts";
 import { pollAdd } from "../../ops/poll.ts";
 import { run } from "../../ops/run.ts";
 import type { Ring } from "../../ring/ring.ts";
-import { Complaint } from "../ring/command.ts";
+import { Complaint } from "../cp/trouble.ts";
 import { close, fstat, sameFile } from "../ring/files.ts";
 
 const STDIN = 0;

@@ -5,16 +5,18 @@
  */
 
 import { closeDescriptor } from "../../ffi/descriptors.ts";
+import { isSystemError } from "../../ffi/errors.ts";
 import * as linux from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
+import { isSparse } from "../../fs/copy_data.ts";
+import { statx } from "../../ops/path.ts";
 import { preserve } from "./attributes.ts";
 import { Draft, replaceable } from "./draft.ts";
 import { quote } from "../quote.ts";
 import { open, type Session } from "./session.ts";
-import { NotCloned, transfer } from "./transfer.ts";
+import { type Ends, NotCloned, transfer } from "./transfer.ts";
 import type { Section } from "./transcript.ts";
 import { attempt, codeOf, Complaint, Interrupted, reason } from "./trouble.ts";
-import { isSystemError } from "../../ffi/errors.ts";
 
 /** A file to be copied. */
 export interface Errand {
@@ -89,7 +91,7 @@ async function copyOpened(
     const seekable = target.fresh || (old?.isFile ?? true);
     const ends = { from, source, to: target.fd, seekable };
     try {
-      await explained(errand, () => transfer(session, ends));
+      await explained(session, errand, ends);
     } catch (error) {
       if (error instanceof Interrupted) session.cutShort(to, target.draft);
       throw error;
@@ -129,23 +131,41 @@ export function finalMode(
 }
 
 async function explained(
+  session: Session,
   { from, to }: Errand,
-  copy: () => Promise<void>,
+  ends: Ends,
 ): Promise<void> {
   try {
-    await copy();
+    await transfer(session, ends);
   } catch (error) {
     if (error instanceof NotCloned) {
       const what = `failed to clone ${quote(to)} from ${quote(from)}`;
       throw new Complaint(`${what}: ${reason(error.cause)}`);
     }
     if (!isSystemError(error)) throw error;
-    const reading = error.op.startsWith("read");
-    const what = reading
+    const what = await copiesAtOnce(session, ends)
+      ? `error copying ${quote(from)} to ${quote(to)}`
+      : error.op.startsWith("read")
       ? `error reading ${quote(from)}`
       : `error writing ${quote(to)}`;
     throw new Complaint(`${what}: ${reason(error)}`, { cause: error });
   }
+}
+
+/**
+ * Whether coreutils would have had the kernel copy, copy_file_range(2), and could not tell whether it
+ * was reading or writing that failed.
+ */
+async function copiesAtOnce(
+  { uring, settings }: Session,
+  { source, to, seekable }: Ends,
+): Promise<boolean> {
+  const { sparse, reflink } = settings;
+  if (sparse === "always" || reflink === "never") return false;
+  if (!source.isFile || !seekable || isSparse(source)) return false;
+  const flags = linux.AT_EMPTY_PATH;
+  const { dev } = await uring.submit(statx("", { dirfd: to, flags }));
+  return dev === source.dev;
 }
 
 async function openTarget(

@@ -63,6 +63,7 @@ export async function run(
     transcript,
     jobs: new Jobs(most),
     progress,
+    single: !settings.recursive && operands.pairs.length === 1,
     umask: Deno.umask(),
     cutShort: (to, removed) => cut.push([to, removed]),
   };

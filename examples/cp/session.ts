@@ -33,6 +33,8 @@ export interface Session {
   readonly jobs: Jobs;
   /** How far it is. */
   readonly progress: Progress;
+  /** Whether there is but one thing to be copied. */
+  readonly single: boolean;
   /** The umask. */
   readonly umask: number;
   /** Takes note of a copy that an interruption ended, and whether nothing of it is left. */

@@ -55,6 +55,7 @@ export async function transfer(session: Session, ends: Ends): Promise<void> {
       direct,
       info: source,
       seekable,
+      waits: session.single,
       progress: (bytes) => progress.bytes(bytes),
     });
   } catch (error) {

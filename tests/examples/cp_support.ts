@@ -121,6 +121,26 @@ export async function compare(
   }
 }
 
+/** Registers a test. */
+export function test(
+  name: string,
+  comparison: Comparison,
+  ignore = false,
+): void {
+  Deno.test({
+    name: `cp: ${name}`,
+    ignore,
+    async fn() {
+      await compare(comparison);
+    },
+  });
+}
+
+/** Of what is in a directory the order is that of the inodes, which differs from one to the next. */
+export function inAnyOrder(text: string): string {
+  return text.split("\n").sort().join("\n");
+}
+
 /** An outcome of which every line is compared by itself: the first that differs is shown. */
 function lines({ code, stdout, stderr }: Outcome): unknown {
   return {
@@ -159,7 +179,10 @@ function describe(path: string, info: Deno.FileInfo): string {
   else if (info.isDirectory) parts.push("directory");
   else if (info.isFifo) parts.push("fifo");
   else if (!info.isFile) parts.push(`device ${info.rdev}`);
-  else parts.push(`${info.size} bytes in ${info.blocks}`, sum(path));
+  else {
+    parts.push(`${info.size} bytes in ${info.blocks}`);
+    if (info.size > 0) parts.push(sum(path));
+  }
   parts.push(stamp(path, info));
   return parts.join(" ");
 }

@@ -421,3 +421,57 @@ Deno.test("copyTree: arguments are checked", async () => {
     );
   }
 });
+
+Deno.test("copyTree: small files, larger ones, and those that tell no size", async () => {
+  using home = new TemporaryDirectory();
+  const top = home.join("tree");
+  const edge = 64 * 1024;
+  const sizes = [0, 1, 4095, 4096, edge - 2, edge - 1, edge, edge + 1];
+  for (let folder = 0; folder < 20; folder++) {
+    Deno.mkdirSync(`${top}/${folder}`, { recursive: true });
+    for (const [i, size] of sizes.entries()) {
+      Deno.writeFileSync(`${top}/${folder}/${i}`, pattern(size, i + folder));
+    }
+  }
+  for (const concurrency of [1, 7, 64, 1024]) {
+    const to = home.join(`copy${concurrency}`);
+    const current = new Set<string>();
+    const result = await copyTree(top, to, {
+      concurrency,
+      onCopied: ({ from, to, info }) => {
+        if (info.isFile) assertEquals(Deno.statSync(to).size, info.size);
+        current.add(from);
+      },
+    });
+    assertSameContents(top, to);
+    assertEquals([result.files, result.folders], [160, 21]);
+    assertEquals(result.bytes, 20 * sizes.reduce((sum, size) => sum + size));
+    assertEquals(current.size, 181);
+  }
+  await copyTree("/proc/sys/fs/mqueue", home.join("mqueue"));
+  assertSameContents("/proc/sys/fs/mqueue", home.join("mqueue"));
+});
+
+Deno.test("copyTree: small files that cannot be read are told one by one", async () => {
+  using home = new TemporaryDirectory();
+  const top = home.join("tree");
+  Deno.mkdirSync(top);
+  for (let i = 0; i < 200; i++) Deno.writeTextFileSync(`${top}/${i}`, `${i}`);
+  const told: string[] = [];
+  let first = true;
+  const result = await copyTree(top, home.join("copy"), {
+    onCopied: () => {
+      if (!first) return;
+      first = false;
+      // The walk has listed them by now, or will not see them at all.
+      for (let i = 100; i < 200; i++) Deno.removeSync(`${top}/${i}`);
+    },
+    onError: (error, { from }) => {
+      assert(error instanceof Deno.errors.NotFound);
+      told.push(from);
+    },
+  });
+  assertEquals(result.failed, told.length);
+  assertEquals(new Set(told).size, told.length);
+  assertSameContents(top, home.join("copy"));
+});

@@ -1,32 +1,63 @@
 /** Descriptors: many of them, too many of them, and when they are closed. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { makeNode, S_IFIFO } from "../../ffi/mod.ts";
 import { open } from "../../fs/open.ts";
 import { Uring } from "../../proactor/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
-import { bytes, openDescriptors } from "./both.ts";
+import { bytes, openDescriptors, same } from "./both.ts";
 
 Deno.test("a file with something in flight is closed when that is done", async () => {
   using home = new TemporaryDirectory();
   const path = home.join("fifo");
-  await new Deno.Command("mkfifo", { args: [path] }).output();
+  makeNode(path, S_IFIFO | 0o600);
   const file = await open(path, { read: true, write: true });
   const { fd } = file;
-  const buffer = new Uint8Array(4);
-  const first = file.read(buffer);
-  const second = file.read(new Uint8Array(4)); // waits for the first
+  // More than a pipe holds.
+  const first = file.write(new Uint8Array(100_000));
+  const second = file.write(bytes("end")); // waits for the first
+  await file.stat(); // the first is in flight
   file.close();
   assert(file.closed);
-  await assertRejects(() => file.read(buffer), Deno.errors.BadResource);
+  await assertRejects(() => file.write(bytes("x")), Deno.errors.BadResource);
   // The descriptor is still that file's.
   assertEquals(Deno.readLinkSync(`/proc/self/fd/${fd}`), path);
-  const writer = await Deno.open(path, { write: true });
-  await writer.write(bytes("12345"));
-  assertEquals([await first, await second], [4, 1]);
-  assertEquals(buffer, bytes("1234"));
-  await Promise.resolve();
+  const reader = await Deno.open(path);
+  let got = 0;
+  const draining = (async () => {
+    const buffer = new Uint8Array(65536);
+    for (let count; (count = await reader.read(buffer)) !== null;) got += count;
+  })();
+  const written = await first + await second;
+  await draining;
+  assertEquals(got, written);
   assertEquals(isOpen(fd), false);
-  writer.close();
+  reader.close();
+});
+
+same("close ends the reads of a pipe", async ({ fs, path, step }) => {
+  makeNode(path("fifo"), S_IFIFO | 0o600);
+  const file = await fs.open(path("fifo"), { read: true, write: true });
+  const calls = {
+    first: file.read(new Uint8Array(4)),
+    second: file.read(new Uint8Array(4)),
+    third: file.write(new Uint8Array(3)),
+  };
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  file.close();
+  for (const [name, call] of Object.entries(calls)) {
+    await step(name, () => call);
+  }
+});
+
+same("a stream of a pipe that is cancelled", async ({ fs, path, step }) => {
+  makeNode(path("fifo"), S_IFIFO | 0o600);
+  const file = await fs.open(path("fifo"), { read: true, write: true });
+  const reader = file.readable.getReader();
+  const reading = reader.read();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await step("cancel", () => reader.cancel());
+  await step("read", () => reading);
 });
 
 function isOpen(fd: number): boolean {
@@ -64,9 +95,9 @@ Deno.test("what is in flight when its ring closes fails, and the file is closed"
     Error,
     "os error 125",
   );
-  file.close();
   await ring.close();
   await reading;
+  file.close();
   assertEquals(isOpen(fd), false);
 });
 

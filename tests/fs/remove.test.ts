@@ -101,7 +101,7 @@ agree("remove, recursive", usual, {
     await api.remove(path("tree"), recursive);
   },
   "a tree of many files and folders": async (api, path) => {
-    grow(path("tree"), 3, 5, 30);
+    grow(path("tree"), 3, 4, 15);
     await api.remove(path("tree"), recursive);
   },
   "one of two that are the same": async (api, path) => {

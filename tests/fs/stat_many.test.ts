@@ -120,6 +120,31 @@ Deno.test("statMany: an iterator that was never asked, or left, leaves nothing",
   assertEquals(await iterator.next(), { done: true, value: undefined });
 });
 
+Deno.test("statMany: calls of next wait for each other, and it is over once", async () => {
+  const paths = Array.from({ length: 300 }, (_, i) => i === 250 ? "/-" : "/");
+  const iterator = statMany(paths);
+  const all = await Promise.allSettled(paths.map(() => iterator.next()));
+  for (const [i, outcome] of all.entries()) {
+    if (i === 250) {
+      assertEquals(outcome.status, "rejected");
+      continue;
+    }
+    assert(outcome.status === "fulfilled");
+    const { done, value } = outcome.value;
+    assertEquals(
+      [done, value?.index],
+      i < 250 ? [false, i] : [true, undefined],
+    );
+  }
+  const left = statMany(paths);
+  const answers = [left.next(), left.return?.(), left.next()];
+  const [first, ...others] = await Promise.all(answers);
+  assertEquals(first?.value?.index, 0);
+  for (const answer of others) {
+    assertEquals(answer, { done: true, value: undefined });
+  }
+});
+
 Deno.test("statMany: arguments are checked", () => {
   assertThrows(
     () => statMany([], { followSymlinks: "no" as unknown as boolean }),

@@ -12,7 +12,7 @@ export interface TestCase {
   seconds: number;
   /** How it ended. */
   outcome: "passed" | "failed" | "skipped";
-  /** The first line of its error; empty when it did not fail. */
+  /** Its error with the difference and the stack, without colours; empty when it did not fail. */
   message: string;
 }
 
@@ -43,8 +43,16 @@ function attributesOf(tag: string): Map<string, string> {
   );
 }
 
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0] ?? "";
+/** Text without colours. */
+export function plain(text: string): string {
+  // deno-lint-ignore no-control-regex -- every colour begins with an escape
+  return text.replace(/\x1b\[[\d;]*m/g, "");
+}
+
+/** What a report says of an error: its text, or the attribute, which has no stack. */
+function messageOf(tag: string, body: string): string {
+  const text = unescape(body).trim();
+  return plain(text || (attributesOf(tag).get("message") ?? "failed"));
 }
 
 /**
@@ -63,7 +71,9 @@ export function parseJunit(xml: string): TestCase[] {
     const time = attributes.get("time");
     // Deno reports what was filtered out as skipped too, but without a time.
     if (time === undefined) continue;
-    const problem = /<(?:failure|error)\b([^>]*)>/.exec(body);
+    const problem =
+      /<(?<kind>failure|error)\b(?<tag>[^>]*?)(?:\/>|>(?<text>[\s\S]*?)<\/\k<kind>>)/
+        .exec(body)?.groups;
     cases.push({
       file: attributes.get("classname") ?? "",
       line: Number(attributes.get("line") ?? 0),
@@ -74,9 +84,7 @@ export function parseJunit(xml: string): TestCase[] {
         : /<skipped\b/.test(body)
         ? "skipped"
         : "passed",
-      message: problem
-        ? firstLine(attributesOf(problem[1] ?? "").get("message") ?? "failed")
-        : "",
+      message: problem ? messageOf(problem.tag ?? "", problem.text ?? "") : "",
     });
   }
   return cases;

@@ -9,6 +9,8 @@ export interface Job {
   args: string[];
   /** Whether it is a `deno test`, which leaves a report. */
   reports: boolean;
+  /** Whether nothing else is to run meanwhile: it measures time, or takes all of a machine. */
+  alone: boolean;
 }
 
 /** What came of one child process. */
@@ -19,6 +21,8 @@ export interface Outcome {
   cases: TestCase[];
   /** What went wrong beyond failed tests: a crash, a hang, a type error; empty if nothing did. */
   trouble: string;
+  /** All that the child printed. */
+  output: string;
 }
 
 /** Sums over outcomes. */
@@ -32,8 +36,6 @@ export interface Totals {
 export interface RunOptions {
   /** After how many seconds it counts as hanging, and is killed. */
   limit?: number;
-  /** Where its output goes. */
-  output?: "inherit" | "null";
 }
 
 async function readReport(path: string): Promise<TestCase[] | undefined> {
@@ -61,26 +63,29 @@ function troubleOf(
   return "";
 }
 
+/** To the file $0, so that both outputs keep their order, and nobody else's comes between. */
+const CAPTURED = 'exec "$@" >"$0" 2>&1';
+
 /**
  * Runs one child.
  *
  * @param job what to run
- * @param scratch a directory for its report
- * @param options how long it may take, and where its output goes
- * @returns its tests, and what else went wrong
+ * @param scratch a directory for its report and its output
+ * @param options how long it may take
+ * @returns its tests, what it printed, and what else went wrong
  */
 export async function run(
   job: Job,
   scratch: string,
-  { limit = 240, output = "inherit" }: RunOptions = {},
+  { limit = 240 }: RunOptions = {},
 ): Promise<Outcome> {
-  const report = `${scratch}/report.xml`;
+  const directory = await Deno.makeTempDir({ dir: scratch });
+  const [report, printed] = [`${directory}/report.xml`, `${directory}/output`];
   const args = job.reports ? [...job.args, `--junit-path=${report}`] : job.args;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [args[0] ?? "", "--quiet", ...args.slice(1)],
+  const deno = [Deno.execPath(), args[0] ?? "", "--quiet", ...args.slice(1)];
+  const child = new Deno.Command("sh", {
+    args: ["-c", CAPTURED, printed, ...deno],
     stdin: "null",
-    stdout: output,
-    stderr: output,
   }).spawn();
   let hung: number | undefined;
   const timer = setTimeout(() => {
@@ -90,12 +95,42 @@ export async function run(
   const status = await child.status;
   clearTimeout(timer);
   const cases = job.reports ? await readReport(report) : undefined;
-  if (cases) await Deno.remove(report);
+  const output = await Deno.readTextFile(printed);
+  await Deno.remove(directory, { recursive: true });
   return {
     label: job.label,
     cases: cases ?? [],
     trouble: troubleOf(status, hung, job, cases),
+    output,
   };
+}
+
+/**
+ * Runs jobs, each in a child of its own: several at a time, then one by one those that are to be
+ * alone.
+ *
+ * @param jobs what to run
+ * @param lanes how many at a time
+ * @param act runs one of them; false: there is no time for more
+ */
+export async function inLanes(
+  jobs: Job[],
+  lanes: number,
+  act: (job: Job) => Promise<boolean>,
+): Promise<void> {
+  const lane = async (queue: Iterator<Job>) => {
+    for (;;) {
+      const { value: job, done } = queue.next();
+      if (done === true || !(await act(job))) return;
+    }
+  };
+  const { together = [], alone = [] } = Object.groupBy(
+    jobs,
+    (job) => job.alone ? "alone" : "together",
+  );
+  const queue = together.values();
+  await Promise.all(Array.from({ length: lanes }, () => lane(queue)));
+  await lane(alone.values());
 }
 
 /**

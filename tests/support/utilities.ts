@@ -100,8 +100,10 @@ export async function compare(
       files?.((name) => `${directory}/${name}`);
       if (options.nobody) Deno.chmodSync(directory, 0o777);
     }
-    const expected = await shell(script, false, theirs, options);
-    const actual = await shell(script, true, mine, options);
+    const [expected, actual] = await Promise.all([
+      shell(script, false, theirs, options),
+      shell(script, true, mine, options),
+    ]);
     for (const outcome of [expected, actual]) {
       outcome.stdout = normalize(outcome.stdout);
     }

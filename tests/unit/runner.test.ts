@@ -1,7 +1,7 @@
 /** The test runner counts what it should, whatever its children do. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { parseJunit } from "../support/junit.ts";
-import { run, summary, total } from "../support/suite.ts";
+import { inLanes, type Job, run, summary, total } from "../support/suite.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="5" failures="1" errors="1" time="2.0">
@@ -9,7 +9,9 @@ const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
         <testcase name="fine" classname="./a.test.ts" time="1.250" line="1" col="6">
         </testcase>
         <testcase name="bad &lt;&amp;&quot;&gt; &#x41;" classname="./a.test.ts" time="0.015" line="2" col="6">
-            <failure message="Uncaught Error: x &gt; y&#10;second line">Error: &lt;skipped/&gt;</failure>
+            <failure message="Uncaught Error: x &gt; y">Error: x &gt; y
+\x1b[32mactual:   &lt;skipped/&gt;\x1b[0m
+    at file:///a.test.ts:2:6</failure>
         </testcase>
         <testcase name="ignored" classname="./a.test.ts" time="0.000" line="3" col="6">
             <skipped/>
@@ -41,15 +43,16 @@ Deno.test("parseJunit reads every outcome", () => {
     name: 'bad <&"> A',
     seconds: 0.015,
     outcome: "failed",
-    message: "Uncaught Error: x > y",
+    message: "Error: x > y\nactual:   <skipped/>\n    at file:///a.test.ts:2:6",
   });
+  assertEquals(cases[3]?.message, "Cancelled");
 });
 
 Deno.test("total counts trouble as a failure", () => {
   const cases = parseJunit(REPORT);
   const totals = total([
-    { label: "a", cases, trouble: "" },
-    { label: "b", cases: [], trouble: "killed by SIGSEGV" },
+    { label: "a", cases, trouble: "", output: "" },
+    { label: "b", cases: [], trouble: "killed by SIGSEGV", output: "" },
   ]);
   assertEquals(summary(totals), "1 passed, 3 failed, 1 skipped");
 });
@@ -124,9 +127,9 @@ for (const { name, source, expected, trouble, limit = 60 } of CASES) {
       await Deno.writeTextFile(path, source);
       const args = ["test", "--allow-all", "--no-config", "--no-check", path];
       const outcome = await run(
-        { label: path, args, reports: true },
+        { label: path, args, reports: true, alone: false },
         scratch,
-        { limit, output: "null" },
+        { limit },
       );
       assertMatch(outcome.trouble, trouble);
       assertEquals(summary(total([outcome])), expected);
@@ -135,3 +138,38 @@ for (const { name, source, expected, trouble, limit = 60 } of CASES) {
     }
   });
 }
+
+Deno.test("run: what is printed is kept in its order, on both outputs", async () => {
+  const scratch = await Deno.makeTempDir({ prefix: "uring-runner-" });
+  try {
+    const source =
+      `for (let i = 0; i < 3; i++) { console.log(i); console.error(i); }`;
+    const args = ["eval", source];
+    const { output } = await run(
+      { label: "eval", args, reports: false, alone: false },
+      scratch,
+    );
+    assertEquals(output, "0\n0\n1\n1\n2\n2\n");
+    assertEquals([...Deno.readDirSync(scratch)], []);
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+});
+
+Deno.test("inLanes: several at a time, the others alone, none without time", async () => {
+  const jobs = ["a", "B", "c", "d", "E", "F"].map((label): Job => (
+    { label, args: [], reports: false, alone: label < "a" }
+  ));
+  const begun: string[] = [];
+  let running = 0;
+  await inLanes(jobs, 2, async ({ label }) => {
+    begun.push(label);
+    running++;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(running, "ac".includes(label) ? 2 : 1, label);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    running--;
+    return label !== "c" && label !== "E";
+  });
+  assertEquals(begun, ["a", "c", "d", "B", "E"]);
+});

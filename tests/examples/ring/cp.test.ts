@@ -129,9 +129,11 @@ test("to a directory", {
 
 test("the mode, less the umask; that of a file that is there", {
   files: some,
-  script: "for mode in 777 644 600 555 444 000 4755 2755 6711 1777; do " +
-    "chmod $mode a; umask 022; cp a new$mode; umask 027; cp a masked$mode; " +
-    "printf old > old$mode; chmod $mode old$mode; cp b old$mode; done",
+  script: "mkdir m old new masked; " +
+    "for mode in 777 644 600 555 444 000 4755 2755 6711 1777; do " +
+    "cat a > m/$mode; chmod $mode m/$mode; echo longer than that > old/$mode; " +
+    "chmod $mode old/$mode; done; umask 022; cp m/* new; umask 027; " +
+    "cp m/* masked; cp m/* old",
 });
 
 test("the owner of a file that is there", {
