@@ -54,16 +54,34 @@ export class Block {
   }
 }
 
-/** Free blocks by size, SMALLEST first, each twice the one before. */
-const freeLists: Block[][] = [];
+/** The blocks of one size: those that are free, and memory for more. */
+interface Pool {
+  readonly free: Block[];
+  slab: Memory;
+  /** Where in the slab the next block begins. */
+  next: number;
+}
 
-function cutSlab(size: number, free: Block[]): void {
-  const memory = new Memory(SLAB);
-  // Slabs live as long as the isolate: the pool holds as much as was ever in use at once.
-  for (let offset = SLAB - size; offset >= 0; offset -= size) {
-    const block = new Block(memory, offset, size, free);
-    block.release();
+/** SMALLEST first, each twice the one before. */
+const pools: Pool[] = [];
+
+/** Slabs live as long as the isolate: a pool holds as much as was ever in use at once. */
+function newPool(): Pool {
+  return { free: [], slab: new Memory(SLAB), next: 0 };
+}
+
+/**
+ * Cuts one more block. All of a slab at once would be thousands of objects, and a collection of
+ * garbage, before the first op.
+ */
+function cut(pool: Pool, size: number): Block {
+  if (pool.next === SLAB) {
+    pool.slab = new Memory(SLAB);
+    pool.next = 0;
   }
+  const block = new Block(pool.slab, pool.next, size, pool.free);
+  pool.next += size;
+  return block;
 }
 
 /**
@@ -89,7 +107,7 @@ export function takeBlock(byteLength: number): Block {
     return new Block(new Memory(byteLength), 0, byteLength, []);
   }
   const rank = byteLength <= SMALLEST ? 0 : 26 - Math.clz32(byteLength - 1);
-  const free = freeLists[rank] ??= [];
-  if (free.length === 0) cutSlab(SMALLEST << rank, free);
-  return Block.reuse(free.pop() as Block);
+  const pool = pools[rank] ??= newPool();
+  const block = pool.free.pop();
+  return block === undefined ? cut(pool, SMALLEST << rank) : Block.reuse(block);
 }

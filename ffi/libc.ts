@@ -80,8 +80,6 @@ const symbols = {
   },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   if_indextoname: { parameters: ["u32", "buffer"], result: "pointer" },
-  /** const char *strerrorname_np(int errnum), since glibc 2.32 */
-  strerrorname_np: { parameters: ["i32"], result: "pointer", optional: true },
   strerror: { parameters: ["i32"], result: "pointer" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
