@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isSystemError, strerror, type SystemError } from "../ffi/mod.ts";
+import { strerror } from "../ffi/errno.ts";
+import { isSystemError, type SystemError } from "../ffi/errors.ts";
 
 const EINVAL = 22;
 
