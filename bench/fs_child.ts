@@ -11,7 +11,7 @@ const NODE = new URL("./fs_node.mjs", import.meta.url).pathname;
 
 /**
  * A contestant as a process that lives through a case: whatever it has to start and to compile is
- * not measured. It takes a line for each turn and answers `done MILLISECONDS CPU`.
+ * not measured. It takes the path of a copy for each turn and answers `done MILLISECONDS CPU`.
  */
 export class FsChild implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
@@ -30,9 +30,8 @@ export class FsChild implements AsyncDisposable {
     who: string,
     job: string,
     from: string,
-    to: string,
   ): Promise<FsChild> {
-    const args = [who, job, from, to];
+    const args = [who, job, from];
     const [command, program] = who === "Node"
       ? [await nodeCommand(), NODE]
       : [[Deno.execPath(), "run", "--no-check", "-A"], OURS];
@@ -45,9 +44,9 @@ export class FsChild implements AsyncDisposable {
     return new FsChild(child);
   }
 
-  /** One turn. */
-  async run(): Promise<FsTurn> {
-    await this.#input.write(new TextEncoder().encode("run\n"));
+  /** One turn; `to` is the copy that is made, or removed. */
+  async run(to: string): Promise<FsTurn> {
+    await this.#input.write(new TextEncoder().encode(`${to}\n`));
     const { value = "" } = await this.#output.read();
     const [, milliseconds, cpu] = value.match(/^done (\S+) (\S+)\n$/) ?? [];
     if (milliseconds === undefined) {

@@ -1,25 +1,28 @@
 /**
  * The contestants of `fs.ts` that run in Deno: `fs` itself, and Deno's own functions.
  *
- *     fs_contestant.ts fs|Deno large|tree|read|stat FROM TO
+ *     fs_contestant.ts fs|Deno large|tree|read|stat|remove FROM
  */
 import { readFiles, statMany } from "../fs/batch.ts";
 import { copyFile } from "../fs/copy_file.ts";
 import { copyTree } from "../fs/copy_tree.ts";
+import { remove } from "../fs/remove.ts";
 import { inFlight, pathsBelow, serve } from "./fs_jobs.mjs";
 
-const [who, job, from = "", to = ""] = Deno.args;
+const [who, job, from = ""] = Deno.args;
 
 /** Each path five times: 100 000. */
 const ROUNDS = 5;
 
-async function ours(): Promise<void> {
+async function ours(to: string): Promise<void> {
   switch (job) {
     case "large":
       return await copyFile(from, to);
     case "tree":
       await copyTree(from, to);
       return;
+    case "remove":
+      return await remove(to, { recursive: true });
     case "read": {
       let bytes = 0;
       for await (const { data } of readFiles(paths)) bytes += data.length;
@@ -35,8 +38,9 @@ async function ours(): Promise<void> {
   }
 }
 
-async function theirs(): Promise<void> {
+async function theirs(to: string): Promise<void> {
   if (job === "large") return await Deno.copyFile(from, to);
+  if (job === "remove") return await Deno.remove(to, { recursive: true });
   let bytes = 0;
   if (job === "read") {
     await inFlight(paths, async (path: string) => {

@@ -40,14 +40,14 @@ export async function inFlight(paths, action) {
 /**
  * Does the job for each line of standard input, and answers how long it took.
  *
- * @param {() => Promise<void>} job
+ * @param {(to: string) => Promise<void>} job
  * @returns {Promise<void>}
  */
 export async function serve(job) {
-  for await (const _line of createInterface({ input: process.stdin })) {
+  for await (const to of createInterface({ input: process.stdin })) {
     const before = process.cpuUsage();
     const begun = performance.now();
-    await job();
+    await job(to);
     const milliseconds = performance.now() - begun;
     const { user, system } = process.cpuUsage(before);
     console.log(`done ${milliseconds} ${(user + system) / 1000}`);

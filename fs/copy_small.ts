@@ -36,6 +36,7 @@ import { prepRead, prepWrite } from "../ops/rw.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { PathSlots } from "./batch_paths.ts";
+import { wasClosed, wasOpened } from "./descriptor.ts";
 import type { SliceRing } from "./slice_ring.ts";
 import { type FileInfo, fileInfoAt } from "./stat.ts";
 
@@ -283,6 +284,7 @@ export class SmallCopies implements Disposable {
       const isWhole = this.#result(slot, READ) === this.#sizes[slot];
       if (fd >= 0) {
         made++;
+        wasOpened("passing");
         this.#todo[slot] = isWhole ? PUTTING : DROPPING;
       } else if (!isWhole || (fd !== -EMFILE && fd !== -ENFILE)) {
         this.#end(slot).refused();
@@ -343,6 +345,7 @@ export class SmallCopies implements Disposable {
   #closed(group: number): void {
     for (const slot of this.#slots(group, DROPPING)) {
       this.#open--;
+      wasClosed("passing");
       this.#end(slot).refused();
     }
     for (const slot of this.#slots(group, PUTTING)) {
@@ -355,6 +358,7 @@ export class SmallCopies implements Disposable {
         continue;
       }
       this.#open--;
+      wasClosed("passing");
       const size = this.#sizes[slot] as number;
       const copy = this.#end(slot);
       if (linked === 0 && closed === 0) copy.copied(size);

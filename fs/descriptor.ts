@@ -192,6 +192,11 @@ export function giveBack(fd: number, stay: Stay): void {
   }
 }
 
+/** Notes that a file was opened elsewhere, which is told of when it is closed. */
+export function wasOpened(stay: Stay): void {
+  open[stay]++;
+}
+
 /** Notes that a file was closed. */
 export function wasClosed(stay: Stay): void {
   open[stay]--;

@@ -12,7 +12,12 @@ import type { Op } from "../ops/op.ts";
 import { read, readFixed, write, writeFixed } from "../ops/rw.ts";
 import type { ReadWriteOptions } from "../ops/transfer.ts";
 import type { Engine } from "./engine.ts";
-import { buffersInUse, usesBuffer, whenUnused } from "./in_use.ts";
+import {
+  buffersInUse,
+  usesBuffer,
+  whenTablesRest,
+  whenUnused,
+} from "./in_use.ts";
 import { engineOf, Uring } from "./uring.ts";
 
 /** The kernel's `IORING_MAX_REG_BUFFERS`. */
@@ -309,10 +314,13 @@ export class BufferPool implements Disposable {
   }
 
   #tearDown(): void {
-    // Older kernels would wait, within the call, for ops that use the buffers.
     if (this.#free.length < this.count) return;
     const { ring } = this.#engine;
-    if (this.#registered && !ring.closed) ring.buffers.unregister();
+    if (this.#registered && !ring.closed) {
+      whenTablesRest(this.#engine, (broken) => {
+        if (broken === undefined && !ring.closed) ring.buffers.unregister();
+      });
+    }
     this.#registered = false;
     for (const { memory } of this.#free.splice(0)) memory.close();
   }

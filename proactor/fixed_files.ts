@@ -18,7 +18,7 @@ import {
 } from "../ops/ring.ts";
 import type { Ring } from "../ring/ring.ts";
 import type { Engine } from "./engine.ts";
-import { usesFile, whenUnused } from "./in_use.ts";
+import { usesFile, whenTablesRest, whenUnused } from "./in_use.ts";
 import type { SubmitOptions } from "./options.ts";
 import { plainExtra, type Slot } from "./slots.ts";
 import { engineOf, Uring } from "./uring.ts";
@@ -276,6 +276,14 @@ export class FixedFiles implements AsyncDisposable {
     await promise;
     for (const file of this.#files.values()) file?.retire();
     this.#files.clear();
+    await this.#giveUp();
+  }
+
+  /** Gives the table up: on older kernels not before ops on registered buffers are done, too. */
+  async #giveUp(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    whenTablesRest(this.#engine, resolve);
+    await promise;
     if (!this.#ring.closed) this.#ring.files.unregister();
   }
 

@@ -9,6 +9,7 @@
  */
 
 import {
+  IORING_FEAT_RW_ATTR,
   IORING_MSG_SEND_FD,
   IORING_OP_ACCEPT,
   IORING_OP_CLOSE,
@@ -16,9 +17,16 @@ import {
   IORING_OP_OPENAT,
   IORING_OP_OPENAT2,
   IORING_OP_PIPE,
+  IORING_OP_READ_FIXED,
+  IORING_OP_SEND_ZC,
+  IORING_OP_SENDMSG_ZC,
   IORING_OP_SOCKET,
   IORING_OP_SPLICE,
   IORING_OP_TEE,
+  IORING_OP_URING_CMD,
+  IORING_OP_WRITE_FIXED,
+  IORING_RECVSEND_FIXED_BUF,
+  IORING_URING_CMD_FIXED,
   IOSQE_BUFFER_SELECT,
   IOSQE_FIXED_FILE,
   SPLICE_F_FD_IN_FIXED,
@@ -136,6 +144,43 @@ export function usesFile(slot: Slot, index?: number): boolean {
 
 function entryOfSlot({ op, extra }: Slot): Sqe | undefined {
   return op === null ? undefined : entryOf(op, extra?.flags);
+}
+
+/**
+ * Calls `done` once tables of registered buffers and files can be given up. Before Linux 6.13 that
+ * waits, within the call and for ever if need be, for all ops that use either.
+ *
+ * @param onUser called for each op that is waited for.
+ */
+export function whenTablesRest(
+  engine: Engine,
+  done: (broken: unknown) => void,
+  onUser?: (slot: Slot) => void,
+): void {
+  // Of the features 6.14 brought the next one.
+  if (engine.ring.features & IORING_FEAT_RW_ATTR) done(engine.broken);
+  else whenUnused(engine, usesTable, done, onUser);
+}
+
+function usesTable(slot: Slot): boolean {
+  const sqe = entryOfSlot(slot);
+  return sqe === undefined || usesRegisteredBuffer(sqe) ||
+    filesOf(sqe).length > 0;
+}
+
+function usesRegisteredBuffer(sqe: Sqe): boolean {
+  switch (sqe.opcode) {
+    case IORING_OP_READ_FIXED:
+    case IORING_OP_WRITE_FIXED:
+      return true;
+    case IORING_OP_SEND_ZC:
+    case IORING_OP_SENDMSG_ZC:
+      return (sqe.ioprio & IORING_RECVSEND_FIXED_BUF) !== 0;
+    case IORING_OP_URING_CMD:
+      return (sqe.opFlags & IORING_URING_CMD_FIXED) !== 0;
+    default:
+      return false;
+  }
 }
 
 /** Ops that can put a new file into the table. */

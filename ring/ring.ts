@@ -82,6 +82,8 @@ export class Ring extends Registrations implements Disposable {
   declare readonly backendVersion: string | null;
   declare private readonly calls: Calls;
   declare private readonly polled: boolean;
+  /** Whether the kernel asks the device for completions when it is entered, and nobody else does. */
+  declare private readonly asksDevice: boolean;
   /** Whether completions must be asked for because no word in shared memory tells of them. */
   declare private readonly silent: boolean;
   readonly #remains: Remains;
@@ -132,6 +134,8 @@ export class Ring extends Registrations implements Disposable {
     this.backend = kernel.backend;
     this.backendVersion = kernel.version;
     this.polled = (mapping.flags & abi.IORING_SETUP_SQPOLL) !== 0;
+    this.asksDevice = !this.polled &&
+      (mapping.flags & abi.IORING_SETUP_IOPOLL) !== 0;
     this.silent = isSilent(mapping.flags);
     const modes = typeof options === "object" ? options : {};
     const { always } = checkWorkers(modes.workers);
@@ -231,7 +235,8 @@ export class Ring extends Registrations implements Disposable {
 
   /**
    * Hands every filled submission to the kernel and waits until `count` completions are
-   * there, in one system call.
+   * there, in one system call. With `IORING_SETUP_IOPOLL` and without SQPOLL fewer may be there:
+   * take what is, as the kernel does not ask the device while a completion is not taken.
    *
    * @param count how many, 0 to the size of the completion queue.
    * @returns how many submissions were taken, see {@linkcode submit}.
@@ -304,7 +309,8 @@ export class Ring extends Registrations implements Disposable {
    * Waits until `count` completions are there. Submits nothing.
    *
    * @param count how many, 0 to the size of the completion queue.
-   * @returns how many are there: fewer than `count` if the time ran out.
+   * @returns how many are there: fewer than `count` if the time ran out, or with
+   * `IORING_SETUP_IOPOLL`, see {@linkcode submitAndWait}.
    * @throws {TypeError} if the ring is closed.
    *
    * @example
@@ -329,9 +335,14 @@ export class Ring extends Registrations implements Disposable {
   }
 
   #await(count: number): void {
-    while (this.completions.ready < count) {
+    while (this.completions.ready < count && !this.#stuck) {
       this.calls.enterRetrying(0, count, IORING_ENTER_GETEVENTS);
     }
+  }
+
+  /** Whether the kernel will look for no more until what is there is taken: enter answers 0. */
+  get #stuck(): boolean {
+    return this.asksDevice && this.completions.ready > 0;
   }
 
   #awaitUntil(count: number, timeout: number, minWait?: number): void {
@@ -356,7 +367,7 @@ export class Ring extends Registrations implements Disposable {
       if (answer >= 0 && minWait !== undefined) return;
       left = deadline - performance.now();
       // With some there, but fewer than asked for, the kernel answers 0 and not ETIME.
-      if (left <= 0) return;
+      if (left <= 0 || this.#stuck) return;
     }
   }
 

@@ -219,6 +219,7 @@ export class RegisteredBuffers {
 
   /**
    * Lets go of every buffer. Those that ops in flight use stay pinned until these are done.
+   * Before Linux 6.13 it waits, blocking the thread, for ops that use registered buffers or files.
    * Since Linux 5.1.
    *
    * @throws {SystemError} ENXIO if none are registered.

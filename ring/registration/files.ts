@@ -163,7 +163,8 @@ export class RegisteredFiles {
   }
 
   /**
-   * Lets go of every file. Since Linux 5.1.
+   * Lets go of every file; those that ops in flight use stay open until these are done. Before Linux
+   * 6.13 it waits, blocking the thread, for ops that use registered files or buffers. Since Linux 5.1.
    *
    * @throws {SystemError} ENXIO if none are registered.
    */

@@ -2,8 +2,6 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { remove } from "../../fs/remove.ts";
-import { Sweep } from "../../fs/sweep.ts";
-import { Uring } from "../../proactor/mod.ts";
 import { libc } from "../../ffi/libc.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { openFiles } from "../support/sockets.ts";
@@ -184,15 +182,6 @@ Deno.test({
       mark("-", home.join("tree/d1"));
     }
   },
-});
-
-Deno.test("remove: a link that takes a folder's place is not followed", async () => {
-  using home = new TemporaryDirectory();
-  grow(home.join("outside"), 1, 2, 3);
-  Deno.symlinkSync("outside", home.join("link"));
-  await using ring = new Uring();
-  assertEquals(await new Sweep(ring).empty(home.join("link")), false);
-  assertEquals([...Deno.readDirSync(home.join("outside/d1"))].length, 3);
 });
 
 Deno.test("remove: with write permission alone", async () => {

@@ -8,10 +8,11 @@ import {
   timeoutRemove,
   timeoutUpdate,
 } from "../../ops/timeout.ts";
-import { collect, queue, runAll } from "../support/queue.ts";
+import { collect, queue, runAll, type Seen } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
 
 const HOUR = 3_600_000;
+const ENOENT = 2;
 const ETIME = 62;
 const ECANCELED = 125;
 
@@ -141,14 +142,21 @@ eachRing(
     const held = queue(ring, ticks, 7);
     const first = collect(ring, 5);
     assertEquals(first.slice(0, 5).every(({ res }) => res === -ETIME), true);
-    queue(ring, timeoutRemove(7), 8);
-    const rest = collect(ring, 2);
+    // A timer that has just run out is not in the kernel's list until its completion is posted:
+    // a removal then finds nothing. On a slow machine that is often.
+    const rest: Seen[] = [];
+    const removal = () => rest.findLast(({ tag }) => tag === 8);
+    do {
+      queue(ring, timeoutRemove(7), 8);
+      const before = removal();
+      while (removal() === before) rest.push(...collect(ring, 1));
+    } while (removal()?.res === -ENOENT);
+    assertEquals(removal()?.res, 0);
     while (!rest.some(({ more, tag }) => tag === 7 && !more)) {
       rest.push(...collect(ring, 1));
     }
     const last = rest.findLast(({ tag }) => tag === 7);
     assertEquals([last?.res, last?.more], [-ECANCELED, false]);
-    assertEquals(rest.find(({ tag }) => tag === 8)?.res, 0);
     release(held);
   },
 );

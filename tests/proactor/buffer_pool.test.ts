@@ -12,6 +12,7 @@ import {
 import { addressOf } from "../../ffi/mod.ts";
 import {
   nop,
+  opcodes,
   openat,
   read,
   readFixed,
@@ -23,8 +24,10 @@ import {
   type BufferLease,
   BufferPool,
   type BufferPoolOptions,
+  FixedFiles,
   type Uring,
 } from "../../proactor/mod.ts";
+import { linux } from "../kernel/registration/support.ts";
 import { Descriptor, pattern, TemporaryDirectory } from "../support/files.ts";
 import { isMapped } from "../support/maps.ts";
 import { Fds, writeNow } from "../support/sockets.ts";
@@ -513,4 +516,46 @@ eachKind("wrong use is told", { only: ["best"] }, async (uring) => {
   assertThrows(make({ count: 1, size: 2 ** 30 + 1 }), RangeError, "size");
   assertThrows(make({ count: 1, size: 1.5 }), RangeError, "size");
   await until(() => uring.stats.inFlight === 0, "nothing was submitted");
+});
+
+// Up to Linux 6.12 the kernel waits, within the call, for ops that use the other table.
+eachKind("closing does not wait for ops on registered files", {
+  when: opcodes.filesUpdate.supported() && linux("5.12"),
+}, async (uring) => {
+  using fds = new Fds();
+  const [reader, writer] = fds.pipe();
+  const files = new FixedFiles(uring, { slots: 1 });
+  const file = await files.add(reader);
+  const buffer = new Uint8Array(4);
+  const reading = uring.submit(read(file, buffer, { offset: -1 }));
+  await turn();
+  const pool = new BufferPool(uring, { count: 1, size: 4096 });
+  assert(pool.registered);
+  pool.close();
+  assertEquals(await stateOf(reading), "waiting");
+  writeNow(writer, bytes("here"));
+  assertEquals(await reading, 4);
+  // The table is free again once nobody uses a file.
+  using again = new BufferPool(uring, { count: 1, size: 4096 });
+  assertEquals([again.registered, again.refusal], [true, undefined]);
+  await files.close();
+});
+
+eachKind("nor do files wait for ops on registered buffers", {
+  when: opcodes.filesUpdate.supported() && linux("5.12"),
+}, async (uring) => {
+  using fds = new Fds();
+  const [reader, writer] = fds.pipe();
+  const files = new FixedFiles(uring, { slots: 1 });
+  using pool = new BufferPool(uring, { count: 1, size: 4096 });
+  using lease = await pool.lease();
+  const { index } = lease;
+  const room = lease.bytes.subarray(0, 4);
+  const reading = uring.submit(readFixed(reader, room, index, { offset: -1 }));
+  await turn();
+  const closed = files.close();
+  await turn();
+  writeNow(writer, bytes("here"));
+  assertEquals(await reading, 4);
+  await closed;
 });
