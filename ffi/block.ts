@@ -47,7 +47,7 @@ export class Block {
     this.#free.push(this);
   }
 
-  /** Marks a block from the free list as in use. Internal. */
+  /** Marks a block as in use. Internal. */
   static reuse(block: Block): Block {
     block.#taken = true;
     return block;
@@ -108,6 +108,5 @@ export function takeBlock(byteLength: number): Block {
   }
   const rank = byteLength <= SMALLEST ? 0 : 26 - Math.clz32(byteLength - 1);
   const pool = pools[rank] ??= newPool();
-  const block = pool.free.pop();
-  return block === undefined ? cut(pool, SMALLEST << rank) : Block.reuse(block);
+  return Block.reuse(pool.free.pop() ?? cut(pool, SMALLEST << rank));
 }

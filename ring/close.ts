@@ -41,10 +41,10 @@ export function closeRing({ kernel, mapping, ringFd, keep }: Remains): void {
   let end: RingEnd | undefined;
   if (wasUsed(mapping) && cancelEverything(kernel, mapping)) {
     const again = () => cancelEverything(kernel, mapping);
-    if (!drain(kernel, mapping, QUICK, again)) {
+    drain(kernel, mapping, again, QUICK, () => {
       end = RingEnd.watch(kernel, mapping.fd);
-      if (end === undefined) drain(kernel, mapping, PATIENCE, again);
-    }
+      return end === undefined ? PATIENCE : 0;
+    });
   }
   if (ringFd >= 0) {
     // The thread's table would keep the ring alive.

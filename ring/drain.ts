@@ -57,19 +57,21 @@ export function wasUsed({ sq, cq, flags }: RingMapping): boolean {
  * A ring on which `IOSQE_CQE_SKIP_SUCCESS` was used cannot be drained, nor one whose
  * restrictions forbid it; there the kernel refuses the NOP and this returns.
  *
- * @param patience how long to wait at most, in milliseconds.
  * @param again cancels what is in flight; called from time to time, for what begins only when
  * something before it has ended.
- * @returns false if the time ran out: something is in flight, or the kernel miscounts. Kernels
- * before 6.16 do, and never begin the NOP, once a completion came that was not the one of a
- * submission: the notification of a zero-copy send, or one of many that overflowed the queue.
+ * @param patience how long to wait, in milliseconds.
+ * @param late how much longer, asked once that time has run out: then something is in flight, or
+ * the kernel miscounts. Kernels before 6.16 do, and never begin the NOP, once a completion came
+ * that was not the one of a submission: the notification of a zero-copy send, or one of many that
+ * overflowed the queue.
  */
 export function drain(
   kernel: Kernel,
   mapping: RingMapping,
-  patience: number,
   again: () => void,
-): boolean {
+  patience: number,
+  late: () => number,
+): void {
   const { sq, cq, flags } = mapping;
   const queues: Queues = {
     mapping,
@@ -77,11 +79,11 @@ export function drain(
     cq: new Int32Array(cq.buffer, 0, cq.buffer.byteLength >> 2),
     polled: (flags & IORING_SETUP_SQPOLL) !== 0,
   };
-  const deadline = performance.now() + patience;
+  let deadline = performance.now() + patience;
+  let isLate = false;
   const argument = newWaitArgument();
   let submitted: boolean | undefined = false;
   let chances = 2;
-  let inTime = true;
   for (let pause = 1;; pause = Math.min(2 * pause, 100)) {
     if (!submitted) submitted = submitMark(kernel, queues);
     if (submitted === undefined) break;
@@ -95,8 +97,10 @@ export function drain(
       continue;
     }
     if (performance.now() > deadline) {
-      inTime = false;
-      break;
+      const more = isLate ? 0 : late();
+      if (more === 0) break;
+      isLate = true;
+      deadline = performance.now() + more;
     }
     writeWait(argument, pause, undefined);
     const answer = kernel.enter2(
@@ -111,7 +115,6 @@ export function drain(
     again();
   }
   argument.release();
-  return inTime;
 }
 
 /** Submits the NOP; false if there is no room for it yet, undefined if there never will be. */

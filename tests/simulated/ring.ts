@@ -453,6 +453,11 @@ export class SimulatedRing implements Port {
   #await(count: number, { deadline }: Patience): number {
     const { queues, random, whims } = this;
     const least = Math.min(count, queues.mapping.cqEntries);
+    if (this.#mode === "asked" && this.thread === "none") {
+      // The device is not asked while a completion has not been taken.
+      this.#flush();
+      if (queues.ready > 0) return 0;
+    }
     for (;;) {
       this.#runWork(least > 0);
       this.#flush();
