@@ -107,7 +107,8 @@ function settingsOf(
     direct: file === "direct",
     hits: false,
     fixedBuffers: fixed,
-    fixedFiles: fixed,
+    // fio registers the file of its own accord with --sqthread_poll.
+    fixedFiles: fixed || sqpoll,
     sqpoll,
     sqpollCpu: sqpoll ? beside ?? -1 : -1,
   };
