@@ -321,7 +321,7 @@ export class CopyWalk {
       } catch (error) {
         const { code } = error as { code?: unknown };
         const shortage = code === "EMFILE" || code === "ENFILE";
-        if (!shortage || this.#running === 0) throw error;
+        if (!shortage || this.#running + this.#lists.busy === 0) throw error;
       }
       await this.#oneDone();
     }
