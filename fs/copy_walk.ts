@@ -27,6 +27,9 @@ import {
 } from "./permission.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
 
+/** How long to wait for descriptors that others have open, and how long at a time, in milliseconds. */
+const PATIENCE = 1000;
+const PAUSE = 10;
 const ELOOP = 40;
 
 /** A folder on its way: done when all that is in it is. */
@@ -315,15 +318,20 @@ export class CopyWalk {
 
   /** What is in a folder. Where no descriptor is to be had, files that are done give theirs back. */
   async #namesIn(folder: string): Promise<Deno.DirEntry[]> {
-    for (;;) {
+    for (let patience = PATIENCE;;) {
       try {
         return await Array.fromAsync(Deno.readDir(folder));
       } catch (error) {
         const { code } = error as { code?: unknown };
         const shortage = code === "EMFILE" || code === "ENFILE";
-        if (!shortage || this.#running + this.#lists.busy === 0) throw error;
+        if (!shortage || patience <= 0) throw error;
       }
-      await this.#oneDone();
+      if (this.#running + this.#lists.busy > 0) await this.#oneDone();
+      else {
+        // What others have open, in this process or beside it.
+        await new Promise((resolve) => setTimeout(resolve, PAUSE));
+        patience -= PAUSE;
+      }
     }
   }
 

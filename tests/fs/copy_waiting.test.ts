@@ -1,7 +1,12 @@
 /** copyData by a thread that waits in the kernel. */
 
 import { closeSync, openSync } from "node:fs";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertRejects,
+} from "@std/assert";
 import { isSystemError } from "../../ffi/mod.ts";
 import { copyData, type CopyDataOptions } from "../../fs/copy_data.ts";
 import { stat } from "../../fs/stat.ts";
@@ -107,5 +112,6 @@ Deno.test("copyData, waiting: a signal stops it, and the event loop has its turn
   } finally {
     clearInterval(timer);
   }
-  assertEquals(turns, 3);
+  // It ends when it is next looked at.
+  assertGreaterOrEqual(turns, 3);
 });

@@ -207,7 +207,8 @@ eachBell(
       assertEquals(await answer, 4);
       assertEquals(back[0], round);
     }
-    assertGreater(uring.stats.sleeps, 100);
+    // Where all threads share a slow CPU, most answers are there before it would sleep.
+    assertGreater(uring.stats.sleeps, 10);
     const ended = new Promise((resolve) => worker.onmessage = resolve);
     fds.close(left);
     await ended;
