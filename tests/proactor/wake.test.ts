@@ -92,7 +92,8 @@ eachBell(
       assertEquals(uring.stats.wakes, wakes);
       writeNow(writer, bytes("x"));
       assertEquals(await reading, 1);
-      assertEquals(uring.stats.wakes, wakes + 1);
+      // Linux 6.1 may ring once more.
+      assertGreaterOrEqual(uring.stats.wakes, wakes + 1);
     }
   },
 );
