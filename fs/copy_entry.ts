@@ -5,7 +5,7 @@
  */
 
 import { isSystemError, systemError } from "../ffi/errors.ts";
-import { makeNode, setLinkOwner, setLinkTimes } from "../ffi/inode.ts";
+import { makeNode, setLinkTimes } from "../ffi/inode.ts";
 import { AT_SYMLINK_NOFOLLOW, O_NOFOLLOW } from "../ffi/linux.ts";
 import { opcodes } from "../ops/opcodes.ts";
 import { linkat, renameat, statx, symlinkat, unlinkat } from "../ops/path.ts";
@@ -15,6 +15,7 @@ import { hiddenBeside } from "./copy_draft.ts";
 import type { CopyTreeEntry } from "./copy_options.ts";
 import { copyRegular } from "./copy_regular.ts";
 import type { CopyWalk } from "./copy_walk.ts";
+import { attemptLinkOwner } from "./owner.ts";
 import { allowOpen, allowReadAndWriteAll, type Opening } from "./permission.ts";
 
 /** How an entry is counted. */
@@ -148,7 +149,9 @@ async function copyLink(
     if (opcodes.symlinkat.supported()) {
       await ring.submit(symlinkat(target, name));
     } else await Deno.symlink(target, name);
-    if (ownership === true) attemptOwner(name, info.uid ?? 0, info.gid ?? 0);
+    if (ownership === true) {
+      attemptLinkOwner(name, info.uid ?? 0, info.gid ?? 0);
+    }
     if (stat === undefined) return;
     setLinkTimes(name, stat.atimeNanoseconds, stat.mtimeNanoseconds);
   });
@@ -165,19 +168,13 @@ async function copyNode(
     : undefined;
   await putInPlace(ring, to, async (name) => {
     makeNode(name, mode & 0o170777, info.rdev ?? 0);
-    if (ownership === true) attemptOwner(name, info.uid ?? 0, info.gid ?? 0);
+    if (ownership === true) {
+      attemptLinkOwner(name, info.uid ?? 0, info.gid ?? 0);
+    }
     if (keepMode === true) await Deno.chmod(name, mode & 0o7777);
     if (stat === undefined) return;
     setLinkTimes(name, stat.atimeNanoseconds, stat.mtimeNanoseconds);
   });
-}
-
-function attemptOwner(path: string, uid: number, gid: number): void {
-  try {
-    setLinkOwner(path, uid, gid);
-  } catch (error) {
-    if (!isSystemError(error) || error.code !== "EPERM") throw error;
-  }
 }
 
 /**

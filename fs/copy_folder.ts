@@ -4,8 +4,8 @@
  * @module
  */
 
-import { isSystemError, systemError } from "../ffi/errors.ts";
-import { setMode, setOwner, setTimes } from "../ffi/inode.ts";
+import { systemError } from "../ffi/errors.ts";
+import { setMode, setTimes } from "../ffi/inode.ts";
 import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_RDONLY } from "../ffi/linux.ts";
 import type { Statx } from "../ffi/structs/statx.ts";
 import { opcodes } from "../ops/opcodes.ts";
@@ -14,6 +14,7 @@ import type { Uring } from "../proactor/uring.ts";
 import { copyAttributes } from "./copy_attributes.ts";
 import type { CopyTreeEntry, CopyTreeOptions } from "./copy_options.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
+import { attemptOwner } from "./owner.ts";
 
 /** A folder that has been made, or was there. */
 export interface FolderCopy {
@@ -132,14 +133,4 @@ async function openFolder(ring: Uring, path: string): Promise<number> {
     { flags: O_RDONLY | O_DIRECTORY, stay: "passing" },
   );
   return fd;
-}
-
-function attemptOwner(fd: number, uid: number, gid: number): boolean {
-  try {
-    setOwner(fd, uid, gid);
-    return true;
-  } catch (error) {
-    if (!isSystemError(error) || error.code !== "EPERM") throw error;
-    return false;
-  }
 }

@@ -5,7 +5,7 @@
  */
 
 import { isSystemError, systemError } from "../ffi/errors.ts";
-import { setMode, setOwner, setTimes } from "../ffi/inode.ts";
+import { setMode, setTimes } from "../ffi/inode.ts";
 import {
   AT_EMPTY_PATH,
   O_CREAT,
@@ -28,6 +28,7 @@ import {
   openDescriptor,
   openTogether,
 } from "./descriptor.ts";
+import { attemptOwner } from "./owner.ts";
 import type { Opening } from "./permission.ts";
 import type { FileInfo } from "./stat.ts";
 import { readSome, writeFull } from "./transfer.ts";
@@ -270,16 +271,6 @@ async function copyAtOnce(
 function imitate(fd: number, { uid, gid, mode }: FileInfo): void {
   if (uid !== null && gid !== null) attemptOwner(fd, uid, gid);
   if (mode !== null) setMode(fd, mode & 0o7777);
-}
-
-function attemptOwner(fd: number, uid: number, gid: number): boolean {
-  try {
-    setOwner(fd, uid, gid);
-    return true;
-  } catch (error) {
-    if (!isSystemError(error) || error.code !== "EPERM") throw error;
-    return false;
-  }
 }
 
 /** What belongs to a file beside its data. The times come last: all else changes them. */

@@ -5,9 +5,8 @@
  */
 
 import { isSystemError, systemError } from "../ffi/errors.ts";
-import { setMode, setOwner } from "../ffi/inode.ts";
+import { setMode } from "../ffi/inode.ts";
 import {
-  AT_EMPTY_PATH,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
@@ -24,6 +23,7 @@ import { pathOf, ringOf } from "./context.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
 import { withPath } from "./failure.ts";
 import { modeOf } from "./open.ts";
+import { attemptOwner } from "./owner.ts";
 import { allowOpen, allowWrite, mayReadAll } from "./permission.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
 import type { Fill, WriteFileOptions } from "./write_options.ts";
@@ -134,29 +134,12 @@ async function writeBeside(
   });
   try {
     await fill({ ring, fd, signal }, 0);
-    if (before !== undefined) await keepOwner(ring, fd, before);
+    const { uid, gid } = before ?? { uid: null, gid: null };
+    if (uid !== null && gid !== null) attemptOwner(fd, uid, gid);
     if (wanted !== undefined) setMode(fd, wanted);
     if (sync) await ring.submit(fsync(fd));
   } finally {
     giveBack(fd, "passing");
-  }
-}
-
-/** Only root may give files away. */
-async function keepOwner(
-  ring: Uring,
-  fd: number,
-  { uid, gid }: FileInfo,
-): Promise<void> {
-  if (uid === null || gid === null) return;
-  // Of the file, not of the process: to ask for that takes --allow-sys, and a folder may hand its
-  // group on.
-  const own = await ring.submit(fileInfo("", AT_EMPTY_PATH, fd));
-  if (uid === own.uid && gid === own.gid) return;
-  try {
-    setOwner(fd, uid, gid);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 

@@ -149,17 +149,14 @@ function entryOfSlot({ op, extra }: Slot): Sqe | undefined {
 /**
  * Calls `done` once tables of registered buffers and files can be given up. Before Linux 6.13 that
  * waits, within the call and for ever if need be, for all ops that use either.
- *
- * @param onUser called for each op that is waited for.
  */
 export function whenTablesRest(
   engine: Engine,
   done: (broken: unknown) => void,
-  onUser?: (slot: Slot) => void,
 ): void {
   // Of the features 6.14 brought the next one.
   if (engine.ring.features & IORING_FEAT_RW_ATTR) done(engine.broken);
-  else whenUnused(engine, usesTable, done, onUser);
+  else whenUnused(engine, usesTable, done);
 }
 
 function usesTable(slot: Slot): boolean {

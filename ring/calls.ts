@@ -13,17 +13,13 @@ import {
 import { type SystemError, systemError } from "../ffi/errors.ts";
 import type { Kernel } from "../ffi/kernel.ts";
 import type { Remains } from "./close.ts";
-import { enterHint } from "./enter_error.ts";
+import { enterHint, passes } from "./enter_error.ts";
 import type { Registrar } from "./registrar.ts";
 import {
   registerRingFd,
   tryRingFd,
   unregisterRingFd,
 } from "./registration/ring_fd.ts";
-
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
 
 /** A ring that entered the kernel this often is busy enough to take one of its thread's places. */
 const BUSY_ENTERS = 64;
@@ -70,11 +66,7 @@ export class Calls {
   /** For calls that hand over nothing: an interrupted one is made again by whoever looks next. */
   enterRetrying(toSubmit: number, minComplete: number, flags: number): void {
     const answer = this.enter(toSubmit, minComplete, flags);
-    if (
-      answer >= 0 || answer === -EINTR || answer === -EAGAIN ||
-      answer === -EBUSY
-    ) return;
-    throw enterError(-answer);
+    if (!passes(answer)) throw enterError(-answer);
   }
 
   /** {@linkcode enter} with an argument of so many bytes, `IORING_ENTER_EXT_ARG`. */

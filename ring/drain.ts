@@ -18,12 +18,9 @@ import {
 } from "../ffi/abi.ts";
 import type { Kernel, RingMapping } from "../ffi/kernel.ts";
 import { io_uring_getevents_arg as getevents } from "../ffi/layout.ts";
+import { passes } from "./enter_error.ts";
 import { newWaitArgument, writeWait } from "./wait.ts";
 
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
-const ETIME = 62;
 const ECANCELED = 125;
 
 /** The `user_data` of the last op of a ring: "uring.end". */
@@ -162,10 +159,4 @@ function takeMark({ mapping, cq }: Queues): number | undefined {
   }
   Atomics.store(cq, mapping.cq.head >> 2, next);
   return result;
-}
-
-/** Whether an answer of io_uring_enter(2) is one to go on after. */
-function passes(answer: number): boolean {
-  return answer >= 0 || answer === -ETIME || answer === -EINTR ||
-    answer === -EAGAIN || answer === -EBUSY;
 }

@@ -1,10 +1,15 @@
 /**
- * What to do about an errno of io_uring_enter(2) or io_uring_register(2).
+ * What io_uring_enter(2) and io_uring_register(2) answer, and what to do about an errno.
  *
  * @module
  */
 
 import { errnoName } from "../ffi/errno.ts";
+
+const EINTR = 4;
+const EAGAIN = 11;
+const EBUSY = 16;
+const ETIME = 62;
 
 const hints: Readonly<Record<string, string>> = {
   EBADFD:
@@ -23,4 +28,13 @@ const hints: Readonly<Record<string, string>> = {
 /** A sentence for errnos that mean something particular to a ring. */
 export function enterHint(errno: number): string | undefined {
   return hints[errnoName(errno)];
+}
+
+/**
+ * Whether an answer of io_uring_enter(2) is one to go on after: by then things may have changed,
+ * and whoever looks next enters again if need be.
+ */
+export function passes(answer: number): boolean {
+  return answer >= 0 || answer === -ETIME || answer === -EINTR ||
+    answer === -EAGAIN || answer === -EBUSY;
 }

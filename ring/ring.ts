@@ -18,6 +18,7 @@ import { Calls, enterError } from "./calls.ts";
 import { closeRing, type Remains } from "./close.ts";
 import { CompletionQueue } from "./completion_queue.ts";
 import type { Cqe } from "./cqe.ts";
+import { passes } from "./enter_error.ts";
 import { checkWorkers, type RingModes } from "./modes.ts";
 import { isSilent, type RingOptions, setupRequest } from "./options.ts";
 import { registerError } from "./registration/opcodes.ts";
@@ -417,11 +418,8 @@ export class Ring extends Registrations implements Disposable {
     );
     if (answer > 0) this.submissions.took(answer);
     else this.submissions.refresh();
-    if (
-      answer >= 0 || answer === -ETIME || answer === -EINTR ||
-      answer === -EAGAIN || answer === -EBUSY
-    ) return submitted + Math.max(answer, 0);
-    throw enterError(-answer);
+    if (!passes(answer)) throw enterError(-answer);
+    return submitted + Math.max(answer, 0);
   }
 
   /**
