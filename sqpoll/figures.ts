@@ -25,7 +25,8 @@ export interface ThreadFigures {
 /** How much of a CPU the thread used, since the last look. */
 export interface ThreadLoad extends ThreadFigures {
   /**
-   * CPU time over wall time, 0 to 1: how much of a core the thread takes. NaN if it cannot be told:
+   * CPU time over wall time, 0 to 1: how much of a core the thread takes. Most kernels count it in
+   * ticks of 1 to 10 ms: look at spans of a tenth of a second and more. NaN if it cannot be told:
    * the thread has yet to run, the kernel says nothing of it just now, or this is the first look
    * at a thread that may be older than the ring, being shared.
    */

@@ -9,7 +9,7 @@ import {
 import { isSystemError, Memory, O_RDONLY } from "../../ffi/mod.ts";
 import { close, openat, prepNop, prepRead, run } from "../../ops/mod.ts";
 import { loadSince } from "../../sqpoll/figures.ts";
-import { parseFdinfo, SqPoll } from "../../sqpoll/mod.ts";
+import { parseFdinfo, SqPoll, type ThreadLoad } from "../../sqpoll/mod.ts";
 import { ringKinds } from "../support/rings.ts";
 
 const ignore =
@@ -34,6 +34,19 @@ function drive(
   poll.submit();
   while (done < total) done += poll.reap(visit);
   return done;
+}
+
+/**
+ * The first load in which the thread worked. It takes some looks where the kernel counts time in
+ * ticks: a few milliseconds of work between two of them are none.
+ */
+function workingLoad(poll: SqPoll): ThreadLoad {
+  const end = performance.now() + 10_000;
+  for (;;) {
+    drive(poll, 20_000, () => prepNop(poll.sqe()));
+    const load = poll.load();
+    if (load.share > 0 || performance.now() > end) return load;
+  }
 }
 
 Deno.test({
@@ -162,9 +175,8 @@ Deno.test({
   ignore,
   fn() {
     using poll = new SqPoll({ entries: 64, idle: 1000 });
-    drive(poll, 20_000, () => prepNop(poll.sqe()));
     try {
-      const { share, busy, thread } = poll.load();
+      const { share, busy, thread } = workingLoad(poll);
       assertGreater(thread, 0);
       assert(share > 0 && share <= 1.5, `share ${share}`);
       assert(busy >= 0 && busy <= 1, `busy ${busy}`);
@@ -186,8 +198,7 @@ Deno.test({
     const load = second.load();
     assertEquals([load.share, load.busy], [NaN, NaN]);
     assertEquals(load.thread, first.load().thread);
-    drive(second, 20_000, () => prepNop(second.sqe()));
-    const { share, busy } = second.load();
+    const { share, busy } = workingLoad(second);
     assert(share > 0 && share <= 1.5, `share ${share}`);
     assert(busy >= 0 && busy <= 1, `busy ${busy}`);
   },
