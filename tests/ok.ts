@@ -1,7 +1,7 @@
 /**
  * `deno task ok`: everything that must hold before a change is taken, the quickest first. Stops at
  * the first step that fails. As the tests come last, their summary is the last line; a step that
- * fails before them prints one too.
+ * fails before them prints one too. Arguments go to the tests, see `run.ts`.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const STEPS: string[][] = [
   ["check", "."],
   ["doc", "--lint", ...Object.values(configuration.exports)],
   ["publish", "--dry-run", "--allow-dirty"],
-  ["run", "--allow-all", "tests/run.ts", "--no-types"],
+  ["run", "--allow-all", "tests/run.ts", "--no-types", ...Deno.args],
 ];
 
 async function succeeds(args: string[]): Promise<boolean> {

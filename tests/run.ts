@@ -3,20 +3,24 @@
  *
  * Arguments choose files by a part of their path; flags go to `deno test` (`--filter=NAME`), but
  * for these: `--no-types` leaves out the check of types, `--within=SECONDS` begins with no more
- * files after that time. Each test file has a process of its own: a crash or a hang loses one file.
+ * files after that time, `--again` runs a file that failed once more, when nothing else runs, and
+ * counts the second run: for a machine that judges changes, and may be busy. Each test file has a process of its own: a crash or a hang loses one file.
  * Two run at a time, and what each printed comes whole when it is done; but those that measure time,
  * or share limits such as locked memory, run alone. The examples run once for each room.
  *
- * What failed is told again at the end, with the whole error. The last line says how many tests
+ * What failed is told again at the end, with the whole error, and so is what failed the first time
+ * only. The last line says how many tests
  * passed, failed and were skipped; a step counts as a test.
  *
  * @module
  */
 import { plain, type TestCase } from "./support/junit.ts";
 import {
+  hasFailed,
   inLanes,
   type Job,
   type Outcome,
+  reconsider,
   run,
   summary,
   total,
@@ -124,22 +128,27 @@ function* failuresOf({ label, cases, trouble, output }: Outcome) {
   yield paragraph(`${label}: ${trouble}`, lines.slice(-LINES_SHOWN));
 }
 
-function printFailures(outcomes: Outcome[]): void {
+function printFailures(title: string, outcomes: Outcome[]): void {
   const failures = outcomes.flatMap((outcome) => [...failuresOf(outcome)]);
   if (failures.length === 0) return;
-  console.log("\nfailed:");
+  console.log(`\n${title}:`);
   for (const [at, failure] of failures.entries()) {
     const [where] = failure.split("\n", 1);
     console.log(at < FAILURES_SHOWN ? `${failure}\n` : where);
   }
 }
 
-async function runAll(jobs: Job[], deadline: number): Promise<Outcome[]> {
+/** Runs each in a child process, for as long as there is time. */
+async function runAll(
+  jobs: Job[],
+  lanes: number,
+  deadline: number,
+): Promise<Outcome[]> {
   const scratch = await Deno.makeTempDir({ prefix: "uring-tests-" });
   try {
     const outcomes: Outcome[] = [];
     const left = new Set(jobs);
-    await inLanes(jobs, LANES, async (job) => {
+    await inLanes(jobs, lanes, async (job) => {
       if (performance.now() > deadline) return false;
       left.delete(job);
       const outcome = await run(job, scratch);
@@ -155,10 +164,25 @@ async function runAll(jobs: Job[], deadline: number): Promise<Outcome[]> {
   }
 }
 
+/** Runs what failed once more, one by one, and gives what counts then. */
+async function runAgain(
+  outcomes: Outcome[],
+  jobs: Job[],
+  deadline: number,
+): Promise<Outcome[]> {
+  const failed = new Set(outcomes.filter(hasFailed).map(({ label }) => label));
+  if (failed.size === 0) return outcomes;
+  const again = jobs.filter(({ label }) => failed.has(label));
+  const second = await runAll(again, 1, deadline);
+  const { counted, mended } = reconsider(outcomes, second);
+  printFailures("failed the first time, and passed the second", mended);
+  return counted;
+}
+
 async function main(args: string[]): Promise<number> {
   Deno.chdir(ROOT);
   const options = args.filter((argument) => argument.startsWith("-"));
-  const own = /^--(no-types|within=\d+)$/;
+  const own = /^--(no-types|again|within=\d+)$/;
   const flags = options.filter((option) => !own.test(option));
   const within = options.find((option) => option.startsWith("--within="));
   const seconds = Number(within?.split("=")[1] ?? Infinity);
@@ -171,9 +195,13 @@ async function main(args: string[]): Promise<number> {
   const chosen = options.includes("--no-types")
     ? jobs.filter(({ label }) => label !== "types")
     : jobs;
-  const outcomes = await runAll(chosen, performance.now() + seconds * 1000);
+  const deadline = performance.now() + seconds * 1000;
+  const first = await runAll(chosen, LANES, deadline);
+  const outcomes = options.includes("--again")
+    ? await runAgain(first, chosen, deadline)
+    : first;
   printSlowest(outcomes);
-  printFailures(outcomes);
+  printFailures("failed", outcomes);
   const totals = total(outcomes);
   const ran = totals.passed + totals.failed > 0;
   if (!ran) console.log("\nno test ran");

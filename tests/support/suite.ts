@@ -133,6 +133,30 @@ export async function inLanes(
   await lane(alone.values());
 }
 
+/** Whether anything went wrong with it. */
+export function hasFailed({ cases, trouble }: Outcome): boolean {
+  return trouble !== "" || cases.some(({ outcome }) => outcome === "failed");
+}
+
+/**
+ * What counts when some children ran a second time.
+ *
+ * @param first how each did
+ * @param second how those did that ran again
+ * @returns what counts of each, and the first outcomes of those that went well only then
+ */
+export function reconsider(
+  first: Outcome[],
+  second: Outcome[],
+): { counted: Outcome[]; mended: Outcome[] } {
+  const redone = new Map(second.map((outcome) => [outcome.label, outcome]));
+  const counted = first.map((outcome) => redone.get(outcome.label) ?? outcome);
+  const mended = first.filter((outcome, at) =>
+    hasFailed(outcome) && !hasFailed(counted[at] ?? outcome)
+  );
+  return { counted, mended };
+}
+
 /**
  * Adds up tests. Trouble that is no test's counts as one failure.
  *

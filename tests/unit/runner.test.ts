@@ -1,7 +1,15 @@
 /** The test runner counts what it should, whatever its children do. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { parseJunit } from "../support/junit.ts";
-import { inLanes, type Job, run, summary, total } from "../support/suite.ts";
+import {
+  inLanes,
+  type Job,
+  type Outcome,
+  reconsider,
+  run,
+  summary,
+  total,
+} from "../support/suite.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="5" failures="1" errors="1" time="2.0">
@@ -55,6 +63,23 @@ Deno.test("total counts trouble as a failure", () => {
     { label: "b", cases: [], trouble: "killed by SIGSEGV", output: "" },
   ]);
   assertEquals(summary(totals), "1 passed, 3 failed, 1 skipped");
+});
+
+Deno.test("reconsider: the second run counts, and what only then went well is known", () => {
+  const outcome = (label: string, trouble: string): Outcome => (
+    { label, cases: [], trouble, output: "" }
+  );
+  const good = outcome("good", "");
+  const bad = outcome("bad", "hung");
+  const worse = outcome("worse", "hung");
+  const better = outcome("bad", "");
+  const first = [good, bad, worse];
+  assertEquals(
+    reconsider(first, [better, outcome("worse", "crashed")]),
+    { counted: [good, better, outcome("worse", "crashed")], mended: [bad] },
+  );
+  // There was no time for a second run.
+  assertEquals(reconsider(first, []), { counted: first, mended: [] });
 });
 
 interface Case {
