@@ -215,7 +215,7 @@ eachRing(
   "run: the op's own failure is the cause of such an error",
   {},
   (ring) => {
-    const held = queue(ring, timeout(5), 7);
+    const held = queue(ring, timeout(100), 7);
     ring.submit();
     // Drained: it starts when the timeout is over.
     const flags = IOSQE_IO_DRAIN;
