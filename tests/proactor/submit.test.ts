@@ -377,7 +377,11 @@ eachKind(
     assertEquals(order, []);
     writeNow(writer, bytes("x"));
     await Promise.all([reading, drained, later]);
-    assertEquals(order, ["read", "drained", "later"]);
+    const [first, ...others] = order;
+    assertEquals(first, "read");
+    // Older ones let both go at once, and 6.1 runs the last first.
+    if (!kernelSince(6, 12)) others.sort();
+    assertEquals(others, ["drained", "later"]);
   },
 );
 
