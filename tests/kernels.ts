@@ -44,6 +44,8 @@ const PARTS = [
 const MEMORY = 6144;
 /** In seconds: for a machine that hangs, not for one that is slow. */
 const LIMIT = "5400";
+/** A test file that takes longer than that hangs, in seconds: emulated, some take minutes. */
+const HANG = 1200;
 /** Less than that is no time to boot and to run a file again, in seconds. */
 const SHORTEST = 30;
 
@@ -151,6 +153,7 @@ function guest({ parts, within }: Options): string[] {
   return [
     ...["sh", "-c", 'uname -r; exec "$0" "$@"', Deno.execPath()],
     ...["run", "--allow-all", "tests/run.ts", "--no-types"],
+    `--hang=${HANG}`,
     ...(within === undefined ? [] : [`--within=${within}`]),
     ...parts,
   ];

@@ -2,15 +2,20 @@
  * Runs the tests and the documentation's examples: `deno task test [PART-OF-A-PATH | --FLAG]...`
  *
  * Arguments choose files by a part of their path; flags go to `deno test` (`--filter=NAME`), but
- * for these: `--no-types` leaves out the check of types, `--within=SECONDS` begins with no more
- * files after that time, `--again` runs a file that failed once more, when nothing else runs, and
- * counts the second run: for a machine that judges changes, and may be busy. Each test file has a process of its own: a crash or a hang loses one file.
- * Two run at a time, and what each printed comes whole when it is done; but those that measure time,
- * or share limits such as locked memory, run alone. The examples run once for each room.
+ * for these:
+ *
+ *     --no-types          leaves out the check of types
+ *     --within=SECONDS    begins with no more files after that time
+ *     --hang=SECONDS      a file that takes longer is ended; by default 240
+ *     --again             what failed has a second run, when nothing else runs, and that one counts:
+ *                         for a machine that judges changes, and may be busy
+ *
+ * Each test file has a process of its own: a crash or a hang loses one file. Two run at a time, and
+ * what each printed comes whole when it is done; but those that measure time, or share limits such
+ * as locked memory, run alone. The examples run once for each room.
  *
  * What failed is told again at the end, with the whole error, and so is what failed the first time
- * only. The last line says how many tests
- * passed, failed and were skipped; a step counts as a test.
+ * only. The last line says how many tests passed, failed and were skipped; a step counts as a test.
  *
  * @module
  */
@@ -37,6 +42,8 @@ const ALONE = /^tests\/(kernel|proactor|examples\/iops)/;
 /** How many jobs run at a time: each has threads of its own, and some of the kernel's. */
 const LANES = Math.min(navigator.hardwareConcurrency, 2);
 
+/** A file that takes longer than that hangs, in seconds. */
+const HANG = 240;
 const SLOW_SECONDS = 1;
 const SLOWEST_SHOWN = 10;
 /** How many failures are told in full, and how many lines of each. */
@@ -138,11 +145,19 @@ function printFailures(title: string, outcomes: Outcome[]): void {
   }
 }
 
+/** How much time there is. */
+interface Times {
+  /** When the last may begin, as `performance.now()`. */
+  readonly deadline: number;
+  /** How long each may take, in seconds. */
+  readonly limit: number;
+}
+
 /** Runs each in a child process, for as long as there is time. */
 async function runAll(
   jobs: Job[],
   lanes: number,
-  deadline: number,
+  { deadline, limit }: Times,
 ): Promise<Outcome[]> {
   const scratch = await Deno.makeTempDir({ prefix: "uring-tests-" });
   try {
@@ -151,7 +166,7 @@ async function runAll(
     await inLanes(jobs, lanes, async (job) => {
       if (performance.now() > deadline) return false;
       left.delete(job);
-      const outcome = await run(job, scratch);
+      const outcome = await run(job, scratch, { limit });
       console.log(outcome.output.trimEnd());
       outcomes.push(outcome);
       return true;
@@ -168,12 +183,12 @@ async function runAll(
 async function runAgain(
   outcomes: Outcome[],
   jobs: Job[],
-  deadline: number,
+  times: Times,
 ): Promise<Outcome[]> {
   const failed = new Set(outcomes.filter(hasFailed).map(({ label }) => label));
   if (failed.size === 0) return outcomes;
   const again = jobs.filter(({ label }) => failed.has(label));
-  const second = await runAll(again, 1, deadline);
+  const second = await runAll(again, 1, times);
   const { counted, mended } = reconsider(outcomes, second);
   printFailures("failed the first time, and passed the second", mended);
   return counted;
@@ -182,10 +197,16 @@ async function runAgain(
 async function main(args: string[]): Promise<number> {
   Deno.chdir(ROOT);
   const options = args.filter((argument) => argument.startsWith("-"));
-  const own = /^--(no-types|again|within=\d+)$/;
+  const own = /^--(no-types|again|within=\d+|hang=\d+)$/;
   const flags = options.filter((option) => !own.test(option));
-  const within = options.find((option) => option.startsWith("--within="));
-  const seconds = Number(within?.split("=")[1] ?? Infinity);
+  const seconds = (name: string, otherwise: number) => {
+    const given = options.find((option) => option.startsWith(`--${name}=`));
+    return Number(given?.split("=")[1] ?? otherwise);
+  };
+  const times: Times = {
+    deadline: performance.now() + seconds("within", Infinity) * 1000,
+    limit: seconds("hang", HANG),
+  };
   const parts = args.filter((argument) => !argument.startsWith("-"))
     .map((part) => part.replace(/^\.\//, ""));
   const jobs = await jobsFor(
@@ -195,10 +216,9 @@ async function main(args: string[]): Promise<number> {
   const chosen = options.includes("--no-types")
     ? jobs.filter(({ label }) => label !== "types")
     : jobs;
-  const deadline = performance.now() + seconds * 1000;
-  const first = await runAll(chosen, LANES, deadline);
+  const first = await runAll(chosen, LANES, times);
   const outcomes = options.includes("--again")
-    ? await runAgain(first, chosen, deadline)
+    ? await runAgain(first, chosen, times)
     : first;
   printSlowest(outcomes);
   printFailures("failed", outcomes);

@@ -418,7 +418,7 @@ Deno.test({
         return makeWake(ring, onRing, "auto");
       },
     });
-    const error: unknown = await uring.submit(timeout(20)).catch((error) =>
+    const error: unknown = await uring.submit(timeout(300)).catch((error) =>
       error
     );
     assertFalse(isSystemError(error));
