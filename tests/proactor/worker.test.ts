@@ -154,6 +154,22 @@ for (const kind of kinds) {
   }, canPost);
 }
 
+/** How many threads of this process are Workers'. */
+function workers(): number {
+  let count = 0;
+  for (const { name } of Deno.readDirSync("/proc/self/task")) {
+    try {
+      const comm = Deno.readTextFileSync(`/proc/self/task/${name}/comm`);
+      if (comm.startsWith("worker-")) count++;
+    } catch (error) {
+      // It has ended since: ENOENT, or ESRCH in the middle of it.
+      if ((error as { code?: unknown }).code === "ESRCH") continue;
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return count;
+}
+
 for (const kind of kinds) {
   Deno.test({
     name: `a Worker terminated with ops in flight [${kind.name}]`,
@@ -168,7 +184,7 @@ for (const kind of kinds) {
         await colleague.ask({ what: "read", fd: reader });
         await sleep(round);
         colleague.terminate();
-        await sleep(20);
+        await until(() => workers() === 0, "the end of the Worker's thread");
         // Nobody reads into its memory any more.
         writeNow(writer, bytes("mine"));
         await sleep(5);
