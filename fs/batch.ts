@@ -5,18 +5,24 @@
  */
 
 import { checkInteger, show } from "../ffi/check.ts";
-import { O_NOFOLLOW } from "../ffi/linux.ts";
 import { Failure, Loop, type Work } from "./batch_loop.ts";
 import { ReadWork } from "./batch_read.ts";
 import { type Batch, Results } from "./batch_results.ts";
 import { type PathSource, type Supply, supply } from "./batch_source.ts";
 import { StatWork } from "./batch_stat.ts";
 import { pathOf, ringOf, type RingOption } from "./context.ts";
-import { allowOpen, allowRead, mayReadAll } from "./permission.ts";
+import {
+  allowOpen,
+  allowRead,
+  mayReadAll,
+  type Opening,
+} from "./permission.ts";
 import type { FileInfo } from "./stat.ts";
 import { SliceRing } from "./slice_ring.ts";
 
 export type { PathSource } from "./batch_source.ts";
+
+const READING = { read: true, write: false };
 
 /** Options of {@linkcode readFiles} and {@linkcode statMany}. */
 export interface BatchOptions extends RingOption {
@@ -100,7 +106,8 @@ export interface FileFailure {
  *
  * A batch runs on a ring of its own: `ring` only says which backend that is to have.
  *
- * Needs read permission, asked once where all may be read, else for each path.
+ * Needs read permission, asked once where all may be read, else for each path: a symbolic link that
+ * is put into one after that is not followed.
  *
  * @returns results in the order of the paths, or as they are done. Rejects with the first error, of
  * Deno's class and with its message, or with that of `paths` itself.
@@ -135,8 +142,12 @@ export function readFiles(
   const { memory = 64 * 2 ** 20 } = options;
   checkInteger("readFiles: memory", memory, 1, Number.MAX_SAFE_INTEGER);
   const all = mayReadAll();
-  const admit = (path: string) =>
-    all ? path : allowOpen(path, { read: true, write: false }, "readFile").path;
+  // Of the path that was admitted last: its work begins before the next one is.
+  let opening: Opening;
+  const admit = (path: string) => {
+    if (!all) opening = allowOpen(path, READING, "readFile");
+    return path;
+  };
   return run("readFiles", paths, options, {
     // Each has three entries, and the close of the one before it.
     entries: 4 * slots,
@@ -145,9 +156,9 @@ export function readFiles(
     work: (ring) =>
       new ReadWork(ring, slots, {
         limit: memory,
-        // What was allowed is a path without links.
-        flags: all ? 0 : O_NOFOLLOW,
+        flags: 0,
         direct: true,
+        ...(all ? {} : { opening: () => opening }),
       }),
     present: (path, index, data) => ({ path, index, data }),
   });
@@ -276,7 +287,8 @@ function begin<R, T>(
   try {
     work = makeWork(ring);
   } catch (error) {
-    ring.ring.close();
+    // Nothing is in flight: it does not fail.
+    void ring.close();
     throw error;
   }
   const loop = new Loop(ring, source, work, { ordered, signal, pathOf: admit });
@@ -290,7 +302,7 @@ function begin<R, T>(
     taken: (result) => work.taken(result),
     close: async () => {
       try {
-        await ring.close();
+        await ring.close((cqe) => work.late(cqe));
       } finally {
         work[Symbol.dispose]();
         await source.close();

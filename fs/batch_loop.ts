@@ -22,6 +22,8 @@ export interface Work<R> {
    * @returns the slot whose work is done with it, or -1.
    */
   complete(cqe: Cqe): number;
+  /** Takes a completion of a batch that is given up: nothing may be queued any more. */
+  late(cqe: Cqe): void;
   /** What came of a slot's work: the slot is free then. An error is a value here. */
   result(slot: number): R | Failure;
   /** How many slots wait for others to be done. */

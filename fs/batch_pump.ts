@@ -18,8 +18,8 @@ export interface PumpWork {
   fill(): boolean;
   /** Takes a completion. */
   complete(cqe: Cqe): void;
-  /** The ring is of no use any more. */
-  failed(error: unknown): void;
+  /** The ring is of no use any more. Nothing else is done until this is. */
+  failed(error: unknown): Promise<void>;
 }
 
 /** Works for as long as anything is in flight, with a turn of the event loop now and then. */
@@ -64,7 +64,7 @@ export class Pump {
         if (isOver || !isFull) await this.#turn();
       }
     } catch (error) {
-      work.failed(error);
+      await work.failed(error);
     }
     // Now, and not when somebody hears of it: what wakes it up meanwhile must not be lost.
     this.#running = undefined;

@@ -10,6 +10,7 @@ import {
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from "../ffi/abi.ts";
+import { closeDescriptor } from "../ffi/descriptors.ts";
 import { isSystemError, systemError } from "../ffi/errors.ts";
 import { statx as layout } from "../ffi/layout.ts";
 import {
@@ -24,11 +25,14 @@ import {
   STATX_TYPE,
 } from "../ffi/linux.ts";
 import { addressOf, Memory } from "../ffi/memory.ts";
+import { writeOpenHow } from "../ffi/structs/open_how.ts";
 import { MAX_TRANSFER } from "../ops/arguments.ts";
 import {
   prepClose,
   prepCloseDirect,
   prepOpenat,
+  prepOpenat2,
+  prepOpenat2Direct,
   prepOpenatDirect,
 } from "../ops/open.ts";
 import { prepStatx } from "../ops/path.ts";
@@ -36,9 +40,11 @@ import { prepPollAdd } from "../ops/poll.ts";
 import { prepRead } from "../ops/rw.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Ring } from "../ring/ring.ts";
+import type { Sqe } from "../ring/sqe.ts";
 import { Failure, type Work } from "./batch_loop.ts";
 import { PathSlots } from "./batch_paths.ts";
 import { withPath } from "./failure.ts";
+import type { Opening } from "./permission.ts";
 import type { SliceRing } from "./slice_ring.ts";
 
 /** What most files fit into. */
@@ -52,13 +58,15 @@ const ASIDE = PROBE + layout.size;
 /** How far a file that does not tell its size grows at a time, at first. */
 const GROWTH = 64 * 1024;
 
-/** A tag says what is done in which slot. */
+/** A tag says what is done in which slot; that of a close, to what, as its slot is free already. */
 const OPEN = 0, READ = 1, END = 2, STAT = 3, POLL = 4, REST = 5, CLOSE = 6;
 const KINDS = 8;
 
+const ENOENT = 2;
 const ENOMEM = 12;
 const ENFILE = 23;
 const EMFILE = 24;
+const ELOOP = 40;
 const ECANCELED = 125;
 
 /** How a file that does not fit into a block goes on. */
@@ -93,6 +101,11 @@ export interface ReadWorkOptions {
   flags: number;
   /** Whether to use files that only the ring knows, where the kernel has them. */
   direct: boolean;
+  /**
+   * How to open the path that is begun with, where not every path may be opened as it is. The path
+   * itself is what errors name then.
+   */
+  opening?: () => Opening;
 }
 
 /**
@@ -113,10 +126,16 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
   readonly #direct: boolean;
   readonly #memory: Memory;
   readonly #paths: PathSlots;
+  readonly #opening: (() => Opening) | undefined;
+  /** By slot, where there are openings: the path as it was given. */
+  readonly #given: string[] = [];
+  readonly #openings: Opening[] = [];
   readonly #aside: Memory;
   readonly #view: DataView<ArrayBuffer>;
   /** By slot: the descriptor, or the slot itself. */
   readonly #fds: Int32Array;
+  /** Descriptors that are open: they outlive a batch that is given up, files of the ring do not. */
+  readonly #descriptors: number[] = [];
   /** By slot: how many bytes the block has, or an errno, negated. */
   readonly #lengths: Int32Array;
   /** By slot: how many bytes were found behind the block. */
@@ -141,6 +160,7 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
     this.batch = Math.ceil(slots * BATCHES);
     this.#ring = ring;
     this.#options = options;
+    this.#opening = options.opening;
     this.#direct = options.direct && hasTable(ring.ring, slots);
     this.#memory = new Memory(slots * BLOCK);
     this.#aside = new Memory(slots * ASIDE);
@@ -158,7 +178,13 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
   }
 
   begin(slot: number, path: string): void {
-    this.#paths.put(slot, path);
+    const opening = this.#opening?.();
+    if (opening === undefined) this.#paths.put(slot, path);
+    else {
+      this.#openings[slot] = opening;
+      this.#given[slot] = path;
+      this.#paths.put(slot, opening.path);
+    }
     this.#lengths[slot] = 0;
     this.#open(slot);
   }
@@ -167,14 +193,27 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
     const sqe = this.#ring.entry(slot * KINDS + OPEN);
     const place = this.#paths.address(slot);
     const flags = O_RDONLY | this.#options.flags;
-    if (!this.#direct) {
-      prepOpenat(sqe, AT_FDCWD, place, flags | O_CLOEXEC, 0);
-      return;
-    }
-    prepOpenatDirect(sqe, AT_FDCWD, place, flags, 0, slot);
+    if (this.#opening !== undefined) this.#openAllowed(sqe, slot, flags);
+    else if (this.#direct) {
+      prepOpenatDirect(sqe, AT_FDCWD, place, flags, 0, slot);
+    } else prepOpenat(sqe, AT_FDCWD, place, flags | O_CLOEXEC, 0);
+    if (!this.#direct) return;
     sqe.flags = IOSQE_IO_LINK;
     this.#fds[slot] = slot;
     this.#readBlock(slot);
+  }
+
+  /** Opens a path as it was allowed. */
+  #openAllowed(sqe: Sqe, slot: number, flags: number): void {
+    const { flags: more, resolve } = this.#openings[slot] as Opening;
+    const all = flags | more | (this.#direct ? 0 : O_CLOEXEC);
+    // The kernel has read it before a statx may be put there.
+    const at = slot * ASIDE + PROBE;
+    writeOpenHow(this.#view, at, { flags: all, mode: 0, resolve });
+    const how = this.#aside.address + at;
+    const place = this.#paths.address(slot);
+    if (this.#direct) prepOpenat2Direct(sqe, AT_FDCWD, place, how, slot);
+    else prepOpenat2(sqe, AT_FDCWD, place, how);
   }
 
   /** Reads a block, and behind it: whatever the first read gives, the second tells if it was all. */
@@ -216,8 +255,22 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
       case REST:
         return this.#readMore(slot, res);
       default:
+        this.#closed(slot, res);
         return -1;
     }
+  }
+
+  late({ tag, res }: Cqe): void {
+    if (this.#direct) return;
+    const kind = tag % KINDS;
+    if (kind === OPEN && res >= 0) this.#descriptors.push(res);
+    else if (kind === CLOSE) this.#closed(Math.floor(tag / KINDS), res);
+  }
+
+  /** A close is done, or was cancelled before it began. */
+  #closed(fd: number, res: number): void {
+    const at = res === -ECANCELED ? -1 : this.#descriptors.indexOf(fd);
+    if (at >= 0) this.#descriptors.splice(at, 1);
   }
 
   #opened(slot: number, res: number): number {
@@ -225,6 +278,7 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
     if (this.#direct) return -1;
     if (res < 0) return this.#refused(slot, res);
     this.#fds[slot] = res;
+    this.#descriptors.push(res);
     this.#readBlock(slot);
     return -1;
   }
@@ -254,9 +308,10 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
 
   #close(slot: number, length: number): number {
     this.#lengths[slot] = length;
-    const sqe = this.#ring.entry(slot * KINDS + CLOSE);
+    const fd = this.#fds[slot] as number;
+    const sqe = this.#ring.entry(fd * KINDS + CLOSE);
     if (this.#direct) prepCloseDirect(sqe, slot);
-    else prepClose(sqe, this.#fds[slot] as number);
+    else prepClose(sqe, fd);
     return slot;
   }
 
@@ -375,8 +430,10 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
     this.#awaited.delete(slot);
     if (length < 0) {
       this.#reserved -= large?.reserved ?? 0;
-      const path = this.#paths.text(slot);
-      const error = systemError(-length, "read", { path });
+      const path = this.#given[slot] ?? this.#paths.text(slot);
+      const isNothing = length === -ELOOP && this.#openings[slot]?.missing;
+      const errno = isNothing ? ENOENT : -length;
+      const error = systemError(errno, "read", { path });
       return new Failure(withPath(error, "readfile", path) as Error);
     }
     if (large !== undefined) {
@@ -405,6 +462,7 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
 
   /** Gives the memory back. Nothing may be in flight. */
   [Symbol.dispose](): void {
+    for (const fd of this.#descriptors.splice(0)) closeDescriptor(fd);
     this.#paths[Symbol.dispose]();
     this.#memory.close();
     this.#aside.close();

@@ -84,6 +84,8 @@ export class StatWork implements Work<FileInfo>, Disposable {
     return fileInfoAt(this.#view, slot * layout.size);
   }
 
+  late(): void {}
+
   resume(): void {}
 
   taken(): void {}

@@ -243,7 +243,7 @@ async function copyBlocks(
       const [at, length] = piece;
       const buffer = loan.bytes.subarray(0, direct ? roundUp(length) : length);
       const count = direct
-        ? await again(() => readSome(source, buffer, at))
+        ? await readDirect(source, buffer, at, length)
         : await readFull(source, buffer, at);
       if (count < length) {
         end = Math.min(end, at + count);
@@ -271,6 +271,26 @@ async function copyBlocks(
   }
   if (end > told) progress?.(end - told);
   return end;
+}
+
+/**
+ * Reads with O_DIRECT, until `length` bytes are there, or no more come. Less than was asked for need
+ * not be the end: file systems over a network, and FUSE, give what comes before an error.
+ */
+async function readDirect(
+  source: Place,
+  buffer: Uint8Array,
+  at: number,
+  length: number,
+): Promise<number> {
+  let filled = 0;
+  for (let last = -1; filled > last && filled < length;) {
+    last = filled;
+    const start = filled - filled % ALIGNMENT;
+    const rest = buffer.subarray(start);
+    filled = start + await again(() => readSome(source, rest, at + start));
+  }
+  return filled;
 }
 
 function roundUp(length: number): number {

@@ -12,12 +12,12 @@ import {
   O_NOFOLLOW,
   O_TMPFILE,
   O_WRONLY,
-  RENAME_NOREPLACE,
 } from "../ffi/linux.ts";
 import { opcodes } from "../ops/opcodes.ts";
-import { linkat, renameat, unlinkat } from "../ops/path.ts";
+import { linkat } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
+import { moveTo, removeAt } from "./entries.ts";
 
 /** What a file system says that has no files without a name, or is older than they are. */
 const NAMELESS_UNKNOWN = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOSYS"];
@@ -104,8 +104,7 @@ export class Draft {
     // Network file systems may say only here what they could not write.
     this.#close();
     const name = this.#name as string;
-    const flags = replace ? 0 : RENAME_NOREPLACE;
-    await this.#ring.submit(renameat(name, this.#path, { flags }));
+    await moveTo(this.#ring, name, this.#path, replace);
     this.#name = undefined;
   }
 
@@ -141,7 +140,7 @@ export class Draft {
     const name = this.#name;
     this.#name = undefined;
     try {
-      await this.#ring.submit(unlinkat(name));
+      await removeAt(this.#ring, name);
     } catch (error) {
       // What led here is the error that is told.
       if (!isSystemError(error)) throw error;

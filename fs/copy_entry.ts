@@ -7,14 +7,14 @@
 import { isSystemError, systemError } from "../ffi/errors.ts";
 import { makeNode, setLinkTimes } from "../ffi/inode.ts";
 import { AT_SYMLINK_NOFOLLOW, O_NOFOLLOW } from "../ffi/linux.ts";
-import { opcodes } from "../ops/opcodes.ts";
-import { linkat, renameat, statx, symlinkat, unlinkat } from "../ops/path.ts";
+import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { followed, isSame, lookAt } from "./copy_file.ts";
 import { hiddenBeside } from "./copy_draft.ts";
 import type { CopyTreeEntry } from "./copy_options.ts";
 import { copyRegular } from "./copy_regular.ts";
 import type { CopyWalk } from "./copy_walk.ts";
+import { linkTo, moveTo, removeAt, symlinkTo } from "./entries.ts";
 import { attemptLinkOwner } from "./owner.ts";
 import { allowOpen, allowReadAndWriteAll, type Opening } from "./permission.ts";
 
@@ -50,7 +50,7 @@ async function copyOnce(
   for (let earlier = walk.linked.get(key); earlier !== undefined;) {
     const place = await earlier;
     if (place !== undefined) {
-      await linkTo(walk.ring, place, entry);
+      await linkAgain(walk.ring, place, entry);
       return "links";
     }
     earlier = walk.linked.get(key);
@@ -68,7 +68,7 @@ async function copyOnce(
   }
 }
 
-async function linkTo(
+async function linkAgain(
   ring: Uring,
   place: string,
   { to, exists }: CopyTreeEntry,
@@ -77,7 +77,7 @@ async function linkTo(
     const first = await lookAt(ring, place, AT_SYMLINK_NOFOLLOW);
     if (first !== undefined && isSame(first, exists)) return;
   }
-  await putInPlace(ring, to, (name) => ring.submit(linkat(place, name)));
+  await putInPlace(ring, to, (name) => linkTo(ring, place, name));
 }
 
 async function copyAlone(
@@ -146,9 +146,7 @@ async function copyLink(
     ? await ring.submit(statx(from, { flags: AT_SYMLINK_NOFOLLOW }))
     : undefined;
   await putInPlace(ring, to, async (name) => {
-    if (opcodes.symlinkat.supported()) {
-      await ring.submit(symlinkat(target, name));
-    } else await Deno.symlink(target, name);
+    await symlinkTo(ring, target, name);
     if (ownership === true) {
       attemptLinkOwner(name, info.uid ?? 0, info.gid ?? 0);
     }
@@ -195,7 +193,7 @@ async function putInPlace(
   const hidden = hiddenBeside(path);
   try {
     await make(hidden);
-    await ring.submit(renameat(hidden, path));
+    await moveTo(ring, hidden, path, true);
   } catch (error) {
     await remove(ring, hidden);
     throw error;
@@ -211,7 +209,7 @@ function isTaken(error: unknown): boolean {
 /** Removes what may be there. */
 async function remove(ring: Uring, path: string): Promise<void> {
   try {
-    await ring.submit(unlinkat(path));
+    await removeAt(ring, path);
   } catch (error) {
     if (!isSystemError(error)) throw error;
   }

@@ -6,13 +6,19 @@
 
 import { show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
+import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { ringOf } from "./context.ts";
 import { checkData } from "./copy_data.ts";
 import type { CopyOptions, CopyProgress } from "./copy_options.ts";
 import { copyRegular } from "./copy_regular.ts";
 import { withPath } from "./failure.ts";
-import { allowOpen, mayReadAll, type Opening } from "./permission.ts";
+import {
+  allowLinked,
+  allowOpen,
+  mayReadAll,
+  type Opening,
+} from "./permission.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
 import { pathsOf } from "./two_paths.ts";
 
@@ -24,8 +30,14 @@ export type {
   SparsePolicy,
 } from "./copy_options.ts";
 
+const ENOENT = 2;
 const EISDIR = 21;
 const EINVAL = 22;
+const ELOOP = 40;
+/** How many links in a row the kernel follows. */
+const MAX_LINKS = 40;
+/** There nothing new can be made, to replace what is there. */
+const OF_KERNEL = /^\/(?:proc|sys)\//;
 const NOTHING = ["ENOENT", "ENOTDIR"];
 
 /**
@@ -38,6 +50,11 @@ const NOTHING = ["ENOENT", "ENOTDIR"];
  * gets the owner of the one that it replaces where that is permitted. Its other hard links stay
  * what they were, and the folder must be writable: `{ inPlace: true }` writes into the file itself, as
  * Deno does.
+ *
+ * Where not everything is allowed, a symbolic link to nothing is followed only if it may be read
+ * itself: otherwise nobody could tell where the copy is to go. And no link may lead into /proc, /sys
+ * and /dev, with Deno's few exceptions. With all permissions it may; files of /proc and /sys are
+ * written to in place.
  *
  * Holes of the source are holes of the copy. File systems that can share storage do (`reflink`).
  * What has no opcode is done by system calls of a microsecond on this thread: fchmod, fchown,
@@ -69,18 +86,25 @@ export async function copyFile(
   checkCopy("copyFile", options);
   options.signal?.throwIfAborted();
   const reading = allowOpen(source, { read: true, write: false }, "copyFile");
-  const writing = allowOpen(target, { read: false, write: true }, "copyFile");
+  const writing = allowTarget(source, target);
   const ring = ringOf(options);
   try {
     const info = await ring.submit(fileInfo(reading.path, 0));
-    if (!info.isFile) throw noFile(source, target);
-    const place = mayReadAll() ? await followed(writing) : writing;
+    if (!info.isFile) {
+      // Deno asks first whether the two are one, and about what else is wrong with the target last.
+      const twin = await lookAt(ring, writing.path).catch(() => undefined);
+      const isTwin = twin !== undefined && isSame(info, twin);
+      throw isTwin ? same(source, target) : noFile(source, target);
+    }
+    const place = await followed(writing, ring, target);
     const exists = await lookAt(ring, place.path);
     if (exists?.isDirectory === true) throw systemError(EISDIR, "openat");
     if (exists !== undefined && isSame(info, exists)) {
       throw same(source, target);
     }
+    if (exists === undefined) await checkName(ring, place.path);
     const mode = info.mode ?? 0o600;
+    const { preserve, inPlace = OF_KERNEL.test(place.path) } = options;
     await copyRegular({
       ring,
       info,
@@ -89,7 +113,7 @@ export async function copyFile(
       to: place,
       replace: true,
       mode: mode & 0o777,
-      options: { ...options, preserve: { mode: true, ...options.preserve } },
+      options: { ...options, inPlace, preserve: { mode: true, ...preserve } },
       progress: teller(options, source, info.size),
       sharing: { possible: true },
     });
@@ -123,10 +147,59 @@ export function checkCopy(what: string, options: CopyOptions): void {
   }
 }
 
-/** What a path leads to, of a dangling symbolic link what it would lead to. */
-export async function followed(where: Opening): Promise<Opening> {
+/** Unlike its source, its target Deno names in every error. */
+function allowTarget(source: string, target: string): Opening {
+  try {
+    return allowOpen(target, { read: false, write: true }, "copyFile");
+  } catch (error) {
+    throw withPath(error, "copy", source, target);
+  }
+}
+
+/**
+ * What a path leads to; of a symbolic link to nothing what it would lead to, and what Deno makes
+ * then.
+ *
+ * @param name the path as it was given: that one may be read, where not every path may.
+ * @throws {Deno.errors.NotCapable} if it is a link to nothing that may not be read.
+ */
+export async function followed(
+  where: Opening,
+  ring?: Uring,
+  name?: string,
+): Promise<Opening> {
+  if (where.missing === undefined) {
+    return mayReadAll() ? await followedFreely(where) : where;
+  }
+  let place = where;
+  for (let links = 0; links < MAX_LINKS; links++) {
+    if (!place.missing) return place;
+    const { path } = place;
+    const link = await lookAt(ring ?? ringOf(), path, AT_SYMLINK_NOFOLLOW);
+    if (link?.isSymlink !== true) return place;
+    const target = await readLink(links === 0 ? name ?? path : path);
+    place = allowLinked(place, target, "copyFile");
+  }
+  throw systemError(ELOOP, "openat", { path: where.path });
+}
+
+async function readLink(path: string): Promise<string> {
+  try {
+    return await Deno.readLink(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) {
+      error.message +=
+        ". It is a symbolic link to nothing: what is to be made there, only its " +
+        "text tells.";
+    }
+    throw error;
+  }
+}
+
+/** The same, where all may be read. */
+async function followedFreely(where: Opening): Promise<Opening> {
   let { path } = where;
-  for (let links = 0; links < 40; links++) {
+  for (let links = 0; links < MAX_LINKS; links++) {
     try {
       return { ...where, path: await Deno.realPath(path) };
     } catch (error) {
@@ -142,6 +215,15 @@ export async function followed(where: Opening): Promise<Opening> {
     }
   }
   return where;
+}
+
+/** Throws what open(2) says of a path where nothing is yet, and no file can be. */
+async function checkName(ring: Uring, path: string): Promise<void> {
+  if (path === "") throw systemError(ENOENT, "openat");
+  if (!path.endsWith("/")) return;
+  const folder = path.replace(/[^/]+\/+$/, "");
+  await ring.submit(fileInfo(folder || ".", 0));
+  throw systemError(EISDIR, "openat");
 }
 
 /** What is behind a path; undefined if nothing is, or no folder for it. */

@@ -8,12 +8,12 @@ import { systemError } from "../ffi/errors.ts";
 import { setMode, setTimes } from "../ffi/inode.ts";
 import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_RDONLY } from "../ffi/linux.ts";
 import type { Statx } from "../ffi/structs/statx.ts";
-import { opcodes } from "../ops/opcodes.ts";
-import { mkdirat, statx } from "../ops/path.ts";
+import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { copyAttributes } from "./copy_attributes.ts";
 import type { CopyTreeEntry, CopyTreeOptions } from "./copy_options.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
+import { makeFolderAt } from "./entries.ts";
 import { attemptOwner } from "./owner.ts";
 
 /** A folder that has been made, or was there. */
@@ -52,8 +52,7 @@ export async function makeFolder(
       ? 0
       : BITS;
     const mode = ((info.mode ?? USABLE) & open) | USABLE;
-    if (opcodes.mkdirat.supported()) await ring.submit(mkdirat(to, { mode }));
-    else await Deno.mkdir(to, { mode });
+    await makeFolderAt(ring, to, mode);
   }
   return { entry, fresh, stat };
 }

@@ -6,6 +6,12 @@
 
 import { isSystemError } from "../ffi/errors.ts";
 import { opcodes } from "../ops/opcodes.ts";
+import {
+  giveBelongings,
+  hasAttributes,
+  type Times,
+  timesAt,
+} from "./copy_belongings.ts";
 import { isSparse } from "./copy_data.ts";
 import type {
   CopyTreeEntry,
@@ -13,9 +19,10 @@ import type {
   CopyTreeOptions,
 } from "./copy_options.ts";
 import { SmallQueue, type SmallSource } from "./copy_queue.ts";
-import { SMALL_FILE, type SmallCopy } from "./copy_small.ts";
+import { SMALL_FILE } from "./copy_slots.ts";
+import type { SmallCopy } from "./copy_small.ts";
 import type { CopyWalk, Folder } from "./copy_walk.ts";
-import type { FileInfo } from "./stat.ts";
+import { type FileInfo, fileInfoAt } from "./stat.ts";
 
 /** How many folders may wait: the walk need not be far ahead. */
 const MOST = 4;
@@ -32,6 +39,7 @@ interface FileList {
 
 /** Files that wait for their turn. */
 export class FileLists implements SmallSource, AsyncDisposable {
+  readonly finishes: boolean;
   readonly #walk: CopyWalk;
   readonly #slots: number;
   readonly #lists: FileList[] = [];
@@ -49,6 +57,8 @@ export class FileLists implements SmallSource, AsyncDisposable {
     // Files without a name are linked by linkat, which came with the tables that take open files.
     this.#isOfUse = !walk.asks && isPlain(walk.options) &&
       opcodes.linkat.supported();
+    const { mode, timestamps, ownership, xattr } = walk.options.preserve ?? {};
+    this.finishes = [mode, timestamps, ownership, xattr].includes(true);
   }
 
   /** How many files are under way. */
@@ -131,19 +141,21 @@ export class FileLists implements SmallSource, AsyncDisposable {
   }
 }
 
-/** Whether files get nothing but their data, by reads and writes, and nobody is asked about them. */
-function isPlain(options: CopyTreeOptions): boolean {
-  const { direct, filter, preserve = {}, reflink, sparse } = options;
-  const { mode, timestamps, ownership, xattr } = preserve;
-  return ![direct, mode, timestamps, ownership, xattr].includes(true) &&
-    filter === undefined && reflink !== "always" && sparse !== "always";
+/** Whether files get their data by reads and writes, of all that there is. */
+function isPlain({ direct, reflink, sparse }: CopyTreeOptions): boolean {
+  return direct !== true && reflink !== "always" && sparse !== "always";
 }
 
 /** A file of a list, on its way. */
 class SmallFile implements SmallCopy {
+  readonly follows = false;
+  size = -1;
+  mode = 0;
   readonly #walk: CopyWalk;
   readonly #parent: Folder;
-  #info: FileInfo | undefined;
+  /** Once it was looked at, and is to be copied. */
+  #entry: CopyTreeEntry | undefined;
+  #times: Times | undefined;
 
   constructor(
     walk: CopyWalk,
@@ -156,46 +168,109 @@ class SmallFile implements SmallCopy {
     this.#parent = parent;
   }
 
-  looked(info: FileInfo): boolean {
-    this.#info = info;
+  looked(stat: DataView, at: number): boolean {
+    const walk = this.#walk;
+    const info = fileInfoAt(stat, at);
+    const entry = { from: this.from, to: this.to, info };
+    const answer = this.#ask(entry);
+    if (typeof answer !== "boolean") {
+      this.#handOver(entry, () => walk.judged(entry, answer));
+      return false;
+    }
+    if (!answer) {
+      this.#end();
+      return false;
+    }
+    this.#entry = entry;
+    if (!this.#isSmall(info)) {
+      this.refused();
+      return false;
+    }
+    this.size = info.size;
+    this.mode = (info.mode ?? 0) & 0o777;
+    if (walk.options.preserve?.timestamps === true) {
+      this.#times = timesAt(stat, at);
+    }
+    return true;
+  }
+
+  /** Whether it is to be copied, or a promise of that. */
+  #ask(entry: CopyTreeEntry): boolean | Promise<boolean> {
+    const walk = this.#walk;
+    const { filter } = walk.options;
+    if (filter === undefined) return true;
+    if (walk.stopped) return false;
+    try {
+      const answer = filter(entry);
+      if (typeof answer === "boolean") return walk.heeds(answer);
+      const promise = Promise.resolve(answer);
+      // A walk that was stopped meanwhile does not wait for it.
+      promise.catch(() => {});
+      return promise;
+    } catch (error) {
+      walk.fail(entry, error);
+      return false;
+    }
+  }
+
+  #isSmall(info: FileInfo): boolean {
     const { options, sharing } = this.#walk;
     const { preserve, reflink, sparse } = options;
-    const isSmall = info.isFile && info.size < SMALL_FILE &&
+    return info.isFile && info.size < SMALL_FILE &&
       !(preserve?.links === true && (info.nlink ?? 1) > 1) &&
       !(sparse !== "never" && isSparse(info)) &&
       !(reflink !== "never" && sharing.possible);
-    if (!isSmall) this.refused();
-    return isSmall;
   }
 
-  copied(bytes: number): void {
-    const walk = this.#walk;
-    const { from, to } = this;
-    const entry = { from, to, info: this.#info as FileInfo };
+  finish(fd: number): boolean {
+    const { preserve = {} } = this.#walk.options;
+    const { info } = this.#entry as CopyTreeEntry;
     try {
-      walk.moved(bytes, from);
+      // What has attributes has to be read and written by ops.
+      if (preserve.xattr === true && hasAttributes(this.from)) return false;
+      giveBelongings(fd, info, preserve, this.#times);
+      return true;
+    } catch (error) {
+      // It goes wrong once more, where that is told.
+      if (isSystemError(error)) return false;
+      throw error;
+    }
+  }
+
+  copied(): void {
+    const walk = this.#walk;
+    const entry = this.#entry as CopyTreeEntry;
+    try {
+      walk.moved(this.size, this.from);
       walk.done("files", entry);
     } catch (error) {
       walk.fail(entry, error);
     }
-    this.#parent.end();
-    walk.goOn();
+    this.#end();
   }
 
   refused(): void {
     const walk = this.#walk;
-    const { from, to } = this;
-    const info = this.#info;
-    const about: CopyTreeFailure = { from, to };
-    const entry = info === undefined ? undefined : { from, to, info };
-    walk.start(
-      entry ?? about,
-      this.#parent,
-      () =>
-        entry === undefined
-          ? walk.find(about, this.#parent)
-          : Promise.resolve(entry),
-    );
+    const entry = this.#entry;
+    if (entry !== undefined) {
+      this.#handOver(entry, () => Promise.resolve(entry));
+      return;
+    }
+    const about: CopyTreeFailure = { from: this.from, to: this.to };
+    this.#handOver(about, () => walk.find(about, this.#parent));
+  }
+
+  /** Leaves it to the walk. */
+  #handOver(
+    about: CopyTreeFailure,
+    find: () => Promise<CopyTreeEntry | undefined>,
+  ): void {
+    this.#walk.start(about, this.#parent, find);
     this.#parent.end();
+  }
+
+  #end(): void {
+    this.#parent.end();
+    this.#walk.goOn();
   }
 }

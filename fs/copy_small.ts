@@ -1,5 +1,5 @@
 /**
- * Small files, copied many at a time into folders where nothing is yet.
+ * Small files, copied many at a time to where nothing is yet.
  *
  * @module
  */
@@ -10,51 +10,20 @@ import {
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from "../ffi/abi.ts";
-import { statx as layout } from "../ffi/layout.ts";
-import {
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  AT_SYMLINK_FOLLOW,
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_NOFOLLOW,
-  O_RDONLY,
-  O_TMPFILE,
-  O_WRONLY,
-  STATX_BASIC_STATS,
-  STATX_BTIME,
-} from "../ffi/linux.ts";
-import { Memory } from "../ffi/memory.ts";
-import {
-  prepClose,
-  prepCloseDirect,
-  prepOpenat,
-  prepOpenatDirect,
-} from "../ops/open.ts";
-import { prepLinkat, prepStatx } from "../ops/path.ts";
-import { prepRead, prepWrite } from "../ops/rw.ts";
+import { prepClose, prepCloseDirect } from "../ops/open.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Sqe } from "../ring/sqe.ts";
-import { PathSlots } from "./batch_paths.ts";
-import { wasClosed, wasOpened } from "./descriptor.ts";
+import { CopySlots } from "./copy_slots.ts";
+import { giveBack, wasClosed, wasOpened } from "./descriptor.ts";
 import type { SliceRing } from "./slice_ring.ts";
-import { type FileInfo, fileInfoAt } from "./stat.ts";
-
-/** What a file that is copied here is smaller than, in bytes. */
-export const SMALL_FILE: number = 64 * 1024;
-
-/** What holds "/proc/self/fd/2147483647" and a NUL. */
-const NAME = 32;
-/** By slot, beside its block: a `struct statx`, and the name of a descriptor. */
-const ASIDE = layout.size + NAME;
-const MASK = STATX_BASIC_STATS | STATX_BTIME;
-
-const encoder = new TextEncoder();
 
 /** What the kernel is asked for: a tag is a slot, and one of these. */
 const LOOK = 0, OPEN = 1, READ = 2, SHUT = 3, MAKE = 4;
 const WRITE = 5, LINK = 6, CLOSE = 7;
 const KINDS = 8;
+
+/** No answer: it was not asked for that; it has not answered yet. */
+const UNASKED = -0x8000_0000, UNANSWERED = -0x7fff_ffff;
 
 const ENOENT = 2;
 const ENFILE = 23;
@@ -65,16 +34,34 @@ const ECANCELED = 125;
 export interface SmallCopy {
   /** Its path. */
   readonly from: string;
+  /** Whether a symbolic link of that name is followed. */
+  readonly follows: boolean;
   /** The folder that its copy goes to. */
   readonly folder: string;
   /** The path of its copy. */
   readonly to: string;
-  /** What it is: whether it is to be copied here. Otherwise it is not heard of again. */
-  looked(info: FileInfo): boolean;
-  /** It is there, whole, with so many bytes. */
-  copied(bytes: number): void;
-  /** It was not copied, for whatever reason. */
-  refused(): void;
+  /** How many bytes it has; less than 0 while that is not known: then it is looked at first. */
+  readonly size: number;
+  /** The permissions of its copy, less the umask; known when its size is. */
+  readonly mode: number;
+  /**
+   * What it is, a `struct statx`: whether it is to be copied here, and has a size now that is less
+   * than `SMALL_FILE`. Otherwise it is not heard of again.
+   */
+  looked(stat: DataView, at: number): boolean;
+  /**
+   * Gives the copy what it is to have beside data, before it has its name: false if that takes more
+   * care than there is here. Only called where files get something.
+   */
+  finish(fd: number): boolean;
+  /** It is there, whole. */
+  copied(): void;
+  /**
+   * It was not copied.
+   *
+   * @param errno what kept it from being looked at; 0 if it was something else.
+   */
+  refused(errno: number): void;
 }
 
 /** What is to be done yet with the file of a slot. */
@@ -84,64 +71,62 @@ const NOTHING = 0, ALL = 1, PUTTING = 2, DROPPING = 3;
  * Copies small files by a ring of its own, in groups that take three rounds each.
  *
  * All are looked at first. Then they are read, while for each a file without a name is made. Last,
- * those are written, linked and closed: a file appears only when it is whole. What a worker has to
- * do is one chain for all files of a group: to wake workers up takes longer than what they do.
+ * those are written, linked and closed: a file appears only when it is whole. If they get more than
+ * data, that takes two rounds. What a worker has to do is one chain for all files of a group: to
+ * wake workers up takes longer than what they do.
  *
  * There is no promise on the way. What goes wrong is not told here: whoever gets a file back tries
  * again, and finds out.
  */
 export class SmallCopies implements Disposable {
-  /** How many entries a file has in flight at most. */
+  /** How many entries a file has in flight at most. The ring takes those of a group together. */
   static readonly ENTRIES = 4;
 
   /** How many files are under way. */
   busy = 0;
   readonly #ring: SliceRing;
   readonly #size: number;
+  readonly #finishes: boolean;
+  readonly #slots: CopySlots;
   /** Groups of which nothing is under way. */
   readonly #free: number[] = [];
   readonly #copies: (SmallCopy | undefined)[];
-  readonly #blocks: Memory;
-  readonly #aside: Memory;
-  readonly #view: DataView<ArrayBuffer>;
-  readonly #sources: PathSlots;
-  readonly #targets: PathSlots;
   /** By group: how many files it was given, the round it is in, how many completions are to come. */
   readonly #given: Uint8Array;
   readonly #round: Uint8Array;
   readonly #left: Int32Array;
-  /** By slot: what is to be done; how large the file is; its permissions. */
+  /** By slot: what is to be done. */
   readonly #todo: Uint8Array;
-  readonly #sizes: Int32Array;
-  readonly #modes: Int32Array;
   /** By tag: what the kernel answered. */
   readonly #results: Int32Array;
   /** How many descriptors there are. */
   #open = 0;
   /** Groups that found none. */
   #waiting: number[] = [];
-  /** Whether a descriptor may be linked without a path: before Linux 6.10 root may only. */
-  #linksDescriptors = true;
 
-  /** Groups of so many slots on a ring, whose table of files has one for each slot. */
-  constructor(ring: SliceRing, groups: number, size: number) {
+  /**
+   * Groups of so many slots on a ring, whose table of files has one for each slot.
+   *
+   * @param finishes whether files get something beside data.
+   */
+  constructor(
+    ring: SliceRing,
+    groups: number,
+    size: number,
+    finishes: boolean,
+  ) {
     this.#ring = ring;
     this.#size = size;
+    this.#finishes = finishes;
     const slots = groups * size;
+    this.#slots = new CopySlots(slots);
     for (let group = groups - 1; group >= 0; group--) this.#free.push(group);
     this.#copies = new Array<SmallCopy | undefined>(slots).fill(undefined);
-    this.#blocks = new Memory(slots * SMALL_FILE);
-    this.#aside = new Memory(slots * ASIDE);
-    this.#view = new DataView(this.#aside.bytes.buffer);
-    this.#sources = new PathSlots(slots);
-    this.#targets = new PathSlots(slots);
     this.#given = new Uint8Array(groups);
     this.#round = new Uint8Array(groups);
     this.#left = new Int32Array(groups);
     this.#todo = new Uint8Array(slots);
-    this.#sizes = new Int32Array(slots);
-    this.#modes = new Int32Array(slots);
-    this.#results = new Int32Array(slots * KINDS);
+    this.#results = new Int32Array(slots * KINDS).fill(UNASKED);
   }
 
   /** Begins with what there is, as far as there is room; false if there could be more. */
@@ -151,10 +136,7 @@ export class SmallCopies implements Disposable {
       for (; given < this.#size; given++) {
         const copy = source.next();
         if (copy === undefined) break;
-        const slot = group * this.#size + given;
-        this.#copies[slot] = copy;
-        this.#todo[slot] = ALL;
-        this.busy++;
+        this.#begin(group * this.#size + given, copy);
       }
       this.#given[group] = given;
       if (given === 0) {
@@ -167,45 +149,86 @@ export class SmallCopies implements Disposable {
     return true;
   }
 
-  /** Gives back all that is under way. */
-  abandon(): void {
-    for (const slot of this.#copies.keys()) {
-      if (this.#todo[slot] !== NOTHING) this.#end(slot).refused();
-    }
+  #begin(slot: number, copy: SmallCopy): void {
+    this.#copies[slot] = copy;
+    this.#todo[slot] = ALL;
+    this.#results.fill(UNASKED, slot * KINDS, (slot + 1) * KINDS);
+    this.#slots.source(slot, copy.from);
+    this.busy++;
   }
 
   /** Takes a completion, and goes on where all of a round are there. */
-  complete({ tag, res }: Cqe): void {
-    this.#results[tag] = res;
-    const group = Math.floor(tag / (KINDS * this.#size));
+  complete(cqe: Cqe): void {
+    this.note(cqe);
+    const group = Math.floor(cqe.tag / (KINDS * this.#size));
     const left = (this.#left[group] as number) - 1;
     this.#left[group] = left;
     if (left === 0) this.#advance(group);
   }
 
+  /** Takes a completion, when nothing is to go on any more. */
+  note({ tag, res }: Cqe): void {
+    this.#results[tag] = res;
+  }
+
+  /**
+   * Gives back all that is under way. Nothing may be in flight any more, and {@linkcode note} have
+   * been told of all that was. Nothing can be copied afterwards.
+   */
+  abandon(): void {
+    this.#free.length = 0;
+    for (const slot of this.#copies.keys()) {
+      const todo = this.#todo[slot];
+      if (todo === NOTHING) continue;
+      const fd = this.#result(slot, MAKE);
+      if (fd >= 0) {
+        if (todo === ALL) wasOpened("passing");
+        const closed = this.#result(slot, CLOSE);
+        if (closed === UNASKED || closed === -ECANCELED) {
+          giveBack(fd, "passing");
+        } else wasClosed("passing");
+      }
+      this.#end(slot).refused(0);
+    }
+  }
+
   #advance(group: number): void {
+    this.#reserve();
     switch (this.#round[group]) {
       case LOOK:
         return this.#looked(group);
       case MAKE:
         return this.#made(group);
+      case WRITE:
+        return this.#written(group);
       default:
         return this.#closed(group);
     }
   }
 
+  /** Nothing of a group's chain is left for a later submission. */
+  #reserve(): void {
+    this.#ring.reserve(SmallCopies.ENTRIES * this.#size);
+  }
+
   #entry(slot: number, kind: number): Sqe {
     const group = Math.floor(slot / this.#size);
     this.#left[group] = (this.#left[group] as number) + 1;
-    return this.#ring.entry(slot * KINDS + kind);
+    const tag = slot * KINDS + kind;
+    this.#results[tag] = UNANSWERED;
+    return this.#ring.entry(tag);
   }
 
   #result(slot: number, kind: number): number {
     return this.#results[slot * KINDS + kind] as number;
   }
 
+  #copy(slot: number): SmallCopy {
+    return this.#copies[slot] as SmallCopy;
+  }
+
   /** The slots of a group of whose files something is to be done. */
-  #slots(group: number, todo: number): number[] {
+  #those(group: number, todo: number): number[] {
     const slots: number[] = [];
     const first = group * this.#size;
     const end = first + (this.#given[group] as number);
@@ -217,77 +240,72 @@ export class SmallCopies implements Disposable {
 
   #look(group: number): void {
     this.#round[group] = LOOK;
-    const slots = this.#slots(group, ALL);
+    this.#reserve();
+    const slots = this.#those(group, ALL)
+      .filter((slot) => this.#copy(slot).size < 0);
     for (const slot of slots) {
-      this.#sources.put(slot, (this.#copies[slot] as SmallCopy).from);
-      const source = this.#sources.address(slot);
-      const target = this.#aside.address + slot * ASIDE;
       const sqe = this.#entry(slot, LOOK);
-      prepStatx(sqe, AT_FDCWD, source, AT_SYMLINK_NOFOLLOW, MASK, target);
+      this.#slots.look(sqe, slot, this.#copy(slot).follows);
       if (slot !== slots.at(-1)) sqe.flags = IOSQE_IO_HARDLINK;
     }
+    if (slots.length === 0) this.#looked(group);
   }
 
   #looked(group: number): void {
-    for (const slot of this.#slots(group, ALL)) {
-      if (this.#result(slot, LOOK) < 0) {
-        this.#end(slot).refused();
-        continue;
+    const { view } = this.#slots;
+    for (const slot of this.#those(group, ALL)) {
+      const copy = this.#copy(slot);
+      const result = this.#result(slot, LOOK);
+      if (result !== UNASKED) {
+        if (result < 0) {
+          this.#end(slot).refused(-result);
+          continue;
+        }
+        if (!copy.looked(view, this.#slots.statAt(slot))) {
+          this.#end(slot);
+          continue;
+        }
       }
-      const copy = this.#copies[slot] as SmallCopy;
-      const info = fileInfoAt(this.#view, slot * ASIDE);
-      if (!copy.looked(info)) {
-        this.#end(slot);
-        continue;
-      }
-      this.#sizes[slot] = info.size;
-      this.#modes[slot] = (info.mode ?? 0) & 0o777;
-      this.#read(slot);
+      this.#read(slot, copy);
     }
     this.#make(group);
   }
 
-  /** One byte more than it should have: a read that leaves that free has found the end. */
-  #read(slot: number): void {
-    const source = this.#sources.address(slot);
-    const block = this.#blocks.address + slot * SMALL_FILE;
-    const flags = O_RDONLY | O_NOFOLLOW;
+  #read(slot: number, { follows, size }: SmallCopy): void {
     const open = this.#entry(slot, OPEN);
-    prepOpenatDirect(open, AT_FDCWD, source, flags, 0, slot);
+    this.#slots.open(open, slot, follows);
     open.flags = IOSQE_IO_LINK;
     const read = this.#entry(slot, READ);
-    prepRead(read, slot, block, (this.#sizes[slot] as number) + 1, 0);
+    this.#slots.read(read, slot, size);
     read.flags = IOSQE_FIXED_FILE | IOSQE_IO_HARDLINK;
     prepCloseDirect(this.#entry(slot, SHUT), slot);
   }
 
   /** Makes files without names, for all that are to be copied yet. */
   #make(group: number): void {
-    const slots = this.#slots(group, ALL);
+    const slots = this.#those(group, ALL);
     if (slots.length === 0) return this.#leave(group);
     this.#round[group] = MAKE;
+    this.#reserve();
     for (const slot of slots) {
-      this.#targets.put(slot, (this.#copies[slot] as SmallCopy).folder);
-      const folder = this.#targets.address(slot);
-      const flags = O_WRONLY | O_TMPFILE | O_CLOEXEC;
-      const mode = this.#modes[slot] as number;
+      const { folder, mode } = this.#copy(slot);
       const sqe = this.#entry(slot, MAKE);
-      prepOpenat(sqe, AT_FDCWD, folder, flags, mode);
+      this.#slots.make(sqe, slot, folder, mode);
       if (slot !== slots.at(-1)) sqe.flags = IOSQE_IO_HARDLINK;
     }
   }
 
   #made(group: number): void {
     let made = 0;
-    for (const slot of this.#slots(group, ALL)) {
+    for (const slot of this.#those(group, ALL)) {
       const fd = this.#result(slot, MAKE);
-      const isWhole = this.#result(slot, READ) === this.#sizes[slot];
+      const isWhole = this.#result(slot, READ) === this.#copy(slot).size;
       if (fd >= 0) {
         made++;
         wasOpened("passing");
         this.#todo[slot] = isWhole ? PUTTING : DROPPING;
       } else if (!isWhole || (fd !== -EMFILE && fd !== -ENFILE)) {
-        this.#end(slot).refused();
+        this.#end(slot).refused(0);
       }
     }
     this.#open += made;
@@ -298,42 +316,49 @@ export class SmallCopies implements Disposable {
   }
 
   #put(group: number): void {
-    this.#round[group] = CLOSE;
-    const slots = this.#slots(group, PUTTING);
-    for (const slot of slots) this.#write(slot, slot === slots.at(-1));
-    for (const slot of this.#slots(group, DROPPING)) this.#close(slot);
-  }
-
-  #write(slot: number, isLast: boolean): void {
-    const fd = this.#result(slot, MAKE);
-    this.#targets.put(slot, (this.#copies[slot] as SmallCopy).to);
-    const block = this.#blocks.address + slot * SMALL_FILE;
-    const write = this.#entry(slot, WRITE);
-    prepWrite(write, fd, block, this.#sizes[slot] as number, 0);
-    // Most file systems leave writes to a worker in any case.
-    write.flags = IOSQE_IO_LINK | IOSQE_ASYNC;
-    this.#link(slot, fd);
-    const close = this.#close(slot);
-    if (!isLast) close.flags = IOSQE_IO_HARDLINK;
-  }
-
-  #link(slot: number, fd: number): void {
-    const sqe = this.#entry(slot, LINK);
-    const at = slot * ASIDE + layout.size;
-    const self = this.#aside.address + at;
-    const target = this.#targets.address(slot);
-    const { bytes } = this.#aside;
-    if (this.#linksDescriptors) {
-      bytes[at] = 0;
-      prepLinkat(sqe, fd, self, AT_FDCWD, target, AT_EMPTY_PATH);
-    } else {
-      encoder.encodeInto(
-        `/proc/self/fd/${fd}\0`,
-        bytes.subarray(at, at + NAME),
-      );
-      prepLinkat(sqe, AT_FDCWD, self, AT_FDCWD, target, AT_SYMLINK_FOLLOW);
+    const slots = this.#those(group, PUTTING);
+    if (!this.#finishes || slots.length === 0) return this.#name(group, true);
+    this.#round[group] = WRITE;
+    for (const slot of slots) {
+      const write = this.#write(slot);
+      if (slot !== slots.at(-1)) write.flags |= IOSQE_IO_HARDLINK;
     }
-    sqe.flags = IOSQE_IO_LINK;
+  }
+
+  #written(group: number): void {
+    for (const slot of this.#those(group, PUTTING)) {
+      const copy = this.#copy(slot);
+      const isWhole = this.#result(slot, WRITE) === copy.size;
+      if (!isWhole || !copy.finish(this.#result(slot, MAKE))) {
+        this.#todo[slot] = DROPPING;
+      }
+    }
+    this.#name(group, false);
+  }
+
+  /** Gives files their names, and closes them. */
+  #name(group: number, writes: boolean): void {
+    this.#round[group] = CLOSE;
+    const slots = this.#those(group, PUTTING);
+    for (const slot of slots) {
+      if (writes) this.#write(slot).flags |= IOSQE_IO_LINK;
+      const link = this.#entry(slot, LINK);
+      const { to } = this.#copy(slot);
+      this.#slots.link(link, slot, this.#result(slot, MAKE), to);
+      link.flags = IOSQE_IO_HARDLINK;
+      const close = this.#close(slot);
+      if (slot !== slots.at(-1)) close.flags = IOSQE_IO_HARDLINK;
+    }
+    for (const slot of this.#those(group, DROPPING)) this.#close(slot);
+  }
+
+  #write(slot: number): Sqe {
+    const sqe = this.#entry(slot, WRITE);
+    const fd = this.#result(slot, MAKE);
+    this.#slots.write(sqe, slot, fd, this.#copy(slot).size);
+    // Most file systems leave writes to a worker in any case.
+    sqe.flags = IOSQE_ASYNC;
+    return sqe;
   }
 
   #close(slot: number): Sqe {
@@ -343,35 +368,34 @@ export class SmallCopies implements Disposable {
   }
 
   #closed(group: number): void {
-    for (const slot of this.#slots(group, DROPPING)) {
+    for (const slot of this.#those(group, DROPPING)) {
       this.#open--;
       wasClosed("passing");
-      this.#end(slot).refused();
+      this.#end(slot).refused(0);
     }
-    for (const slot of this.#slots(group, PUTTING)) {
+    for (const slot of this.#those(group, PUTTING)) {
       const linked = this.#result(slot, LINK);
       const closed = this.#result(slot, CLOSE);
-      if (linked === -ENOENT) this.#linksDescriptors = false;
-      // Where one fails, the kernel leaves out the others of the chain.
+      if (linked === -ENOENT) this.#slots.linksDescriptors = false;
+      // Where a write fails, the kernel leaves out the others of the chain.
       if (closed === -ECANCELED) {
         this.#todo[slot] = DROPPING;
         continue;
       }
       this.#open--;
       wasClosed("passing");
-      const size = this.#sizes[slot] as number;
       const copy = this.#end(slot);
-      if (linked === 0 && closed === 0) copy.copied(size);
-      else copy.refused();
+      if (linked === 0 && closed === 0) copy.copied();
+      else copy.refused(0);
     }
-    const [left] = this.#slots(group, DROPPING);
+    const [left] = this.#those(group, DROPPING);
     if (left === undefined) this.#make(group);
     else this.#put(group);
   }
 
   /** Nothing is to be had for the files that are left of a group. */
   #giveUp(group: number): void {
-    for (const slot of this.#slots(group, ALL)) this.#end(slot).refused();
+    for (const slot of this.#those(group, ALL)) this.#end(slot).refused(0);
     this.#leave(group);
   }
 
@@ -382,7 +406,7 @@ export class SmallCopies implements Disposable {
   }
 
   #end(slot: number): SmallCopy {
-    const copy = this.#copies[slot] as SmallCopy;
+    const copy = this.#copy(slot);
     this.#copies[slot] = undefined;
     this.#todo[slot] = NOTHING;
     this.busy--;
@@ -391,9 +415,6 @@ export class SmallCopies implements Disposable {
 
   /** Gives the memory back. Nothing may be in flight. */
   [Symbol.dispose](): void {
-    this.#sources[Symbol.dispose]();
-    this.#targets[Symbol.dispose]();
-    this.#blocks.close();
-    this.#aside.close();
+    this.#slots[Symbol.dispose]();
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import { checkInteger, show } from "../ffi/check.ts";
+import { isSystemError } from "../ffi/errors.ts";
 import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
 import { statMany } from "./batch.ts";
 import { ringOf } from "./context.ts";
@@ -17,6 +18,7 @@ import type {
 import { CopyWalk } from "./copy_walk.ts";
 import { withPath } from "./failure.ts";
 import { allowRead, allowWrite } from "./permission.ts";
+import { readDir } from "./read_dir.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
 import { pathsOf } from "./two_paths.ts";
 
@@ -167,12 +169,12 @@ async function* filesBelow(folder: string): AsyncGenerator<string> {
   const folders = [folder];
   for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
     try {
-      for await (const { name, isDirectory } of Deno.readDir(path)) {
+      for await (const { name, isDirectory } of readDir(path)) {
         if (isDirectory) folders.push(`${path}/${name}`);
         else yield `${path}/${name}`;
       }
     } catch (error) {
-      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+      if (!isSystemError(error)) throw error;
     }
   }
 }

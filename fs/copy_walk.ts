@@ -18,6 +18,7 @@ import type {
   CopyTreeResult,
 } from "./copy_options.ts";
 import { FileLists } from "./copy_lists.ts";
+import { withDescriptor } from "./descriptor.ts";
 import { withPath } from "./failure.ts";
 import {
   allowRead,
@@ -25,11 +26,9 @@ import {
   mayReadAll,
   mayWriteAll,
 } from "./permission.ts";
+import { readDir } from "./read_dir.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
 
-/** How long to wait for descriptors that others have open, and how long at a time, in milliseconds. */
-const PATIENCE = 1000;
-const PAUSE = 10;
 const ELOOP = 40;
 
 /** A folder on its way: done when all that is in it is. */
@@ -38,6 +37,7 @@ export class Folder {
   #open = 1;
   readonly #done: () => void;
 
+  /** A folder that is being listed. */
   constructor(
     /** What it is. */
     readonly info: FileInfo,
@@ -243,7 +243,13 @@ export class CopyWalk {
     const told = withPath(error, "copy", entry.from, entry.to);
     this.result.failed++;
     if (onError === undefined) this.#failure ??= { error: told };
-    else onError(told, entry);
+    else {
+      try {
+        onError(told, entry);
+      } catch (thrown) {
+        this.break(thrown);
+      }
+    }
   }
 
   /** Whether an entry is to be copied. */
@@ -253,9 +259,22 @@ export class CopyWalk {
       allowWrite(entry.to, "copyTree");
     }
     const { filter } = this.options;
-    if (filter === undefined || await filter(entry)) return true;
+    return filter === undefined || this.heeds(await filter(entry));
+  }
+
+  /** What `filter` has answered; counts what it leaves out. */
+  heeds(answer: boolean): boolean {
+    if (answer) return true;
     this.result.skipped++;
     return false;
+  }
+
+  /** The entry, if `filter` will have said so. */
+  async judged(
+    entry: CopyTreeEntry,
+    answer: Promise<boolean>,
+  ): Promise<CopyTreeEntry | undefined> {
+    return this.heeds(await answer) ? entry : undefined;
   }
 
   /** The entry, if it is to be copied. */
@@ -293,7 +312,10 @@ export class CopyWalk {
 
   async #list(entry: CopyTreeEntry, folder: Folder): Promise<void> {
     while (this.#lists.isFull) await this.#oneDone();
-    const found = await this.#namesIn(entry.from);
+    const found = await withDescriptor(
+      () => Array.fromAsync(readDir(entry.from)),
+      this.options.signal,
+    );
     const files = found.filter(({ isFile }) => isFile);
     const names = files.map(({ name }) => name);
     const isTaken = this.#lists.take(entry, folder, names);
@@ -313,25 +335,6 @@ export class CopyWalk {
       await this.#attempt(about, async () => {
         await this.#begin(await this.#look(from, to, folder), folder);
       });
-    }
-  }
-
-  /** What is in a folder. Where no descriptor is to be had, files that are done give theirs back. */
-  async #namesIn(folder: string): Promise<Deno.DirEntry[]> {
-    for (let patience = PATIENCE;;) {
-      try {
-        return await Array.fromAsync(Deno.readDir(folder));
-      } catch (error) {
-        const { code } = error as { code?: unknown };
-        const shortage = code === "EMFILE" || code === "ENFILE";
-        if (!shortage || patience <= 0) throw error;
-      }
-      if (this.#running + this.#lists.busy > 0) await this.#oneDone();
-      else {
-        // What others have open, in this process or beside it.
-        await new Promise((resolve) => setTimeout(resolve, PAUSE));
-        patience -= PAUSE;
-      }
     }
   }
 

@@ -26,6 +26,8 @@ const ENOENT = 2;
 
 /** How long to wait for files that are closed by whoever opened them, in milliseconds. */
 const PATIENCE = 1000;
+/** How long to wait at a time for files that others have open, who do not tell. */
+const PAUSE = 10;
 
 /** An open file. */
 export interface Descriptor {
@@ -46,6 +48,8 @@ export type Stay = "passing" | "kept";
 
 /** How many are open. */
 const open: Record<Stay, number> = { passing: 0, kept: 0 };
+/** How many are being opened: some may be open, and nobody has been told yet. */
+let opening = 0;
 
 /** Somebody who waits for a descriptor. */
 type Waiter = (again: boolean) => void;
@@ -53,6 +57,8 @@ type Waiter = (again: boolean) => void;
 const waiting = new Set<Waiter>();
 let timer: ReturnType<typeof setTimeout> | undefined;
 let lastClosed = 0;
+/** How many were closed so far. */
+let closings = 0;
 
 /** How to open a file, beside where. */
 export interface OpenManner {
@@ -113,14 +119,20 @@ function openOp(where: Opening, { flags, mode = 0o666 }: OpenManner) {
   return openat2(path, (all & O_CREAT) === 0 ? how : { ...how, mode });
 }
 
-function submitOpen(
+async function submitOpen(
   ring: Uring,
   op: Op<number>,
   signal: AbortSignal | undefined,
   async: boolean,
 ): Promise<number> {
-  if (signal === undefined && !async) return ring.submit(op);
-  return ring.submit(op, { signal, flags: async ? IOSQE_ASYNC : 0 });
+  opening++;
+  try {
+    if (signal === undefined && !async) return await ring.submit(op);
+    const flags = async ? IOSQE_ASYNC : 0;
+    return await ring.submit(op, { signal, flags });
+  } finally {
+    opening--;
+  }
 }
 
 /**
@@ -169,9 +181,46 @@ export async function openTogether<T>(
   return await opened;
 }
 
+/**
+ * Does something for which Deno opens a file, and closes it again. When no descriptor is left, it
+ * waits until one of the files opened here is closed, and looks now and then whether others, of this
+ * process or another, have closed any. It gives up if for a second that was to no avail.
+ */
+export async function withDescriptor<T>(
+  action: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  let since = performance.now();
+  for (let seen = closings;;) {
+    try {
+      const result = await action();
+      passOn();
+      return result;
+    } catch (error) {
+      if (!isShortage(error)) {
+        passOn();
+        throw error;
+      }
+      signal?.throwIfAborted();
+      const now = performance.now();
+      if (closings !== seen) [seen, since] = [closings, now];
+      else if (now - since > PATIENCE) throw error;
+    }
+    if (await room(signal, PATIENCE)) continue;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
+
+/** There may be a descriptor for whoever is the next to wait for one. */
+function passOn(): void {
+  const [next] = waiting;
+  next?.(true);
+}
+
+/** Whether the process or the system has no descriptor left. Deno's errors have codes as well. */
 function isShortage(error: unknown): boolean {
-  return isSystemError(error) &&
-    (error.code === "EMFILE" || error.code === "ENFILE");
+  const { code } = error as { code?: unknown };
+  return code === "EMFILE" || code === "ENFILE";
 }
 
 function sizeOf(fd: number): number {
@@ -200,15 +249,22 @@ export function wasOpened(stay: Stay): void {
 /** Notes that a file was closed. */
 export function wasClosed(stay: Stay): void {
   open[stay]--;
-  const [next] = waiting;
-  if (next === undefined) return;
+  closings++;
+  if (waiting.size === 0) return;
   lastClosed = performance.now();
-  next(true);
+  passOn();
 }
 
-/** Waits until a file is closed; false if that cannot be hoped for. */
-function room(signal: AbortSignal | undefined): Promise<boolean> {
-  if (open.passing + open.kept === 0) return Promise.resolve(false);
+/**
+ * Waits until a file is closed; false if that cannot be hoped for.
+ *
+ * @param patience how long at most, in milliseconds. Default: as long as anything is open in passing.
+ */
+function room(
+  signal: AbortSignal | undefined,
+  patience?: number,
+): Promise<boolean> {
+  if (open.passing + open.kept + opening === 0) return Promise.resolve(false);
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
   const onAbort = () => {
     leave();
@@ -220,11 +276,15 @@ function room(signal: AbortSignal | undefined): Promise<boolean> {
   };
   const leave = () => {
     waiting.delete(waiter);
+    clearTimeout(late);
     signal?.removeEventListener("abort", onAbort);
     if (waiting.size > 0) return;
     clearTimeout(timer);
     timer = undefined;
   };
+  const late = patience === undefined
+    ? undefined
+    : setTimeout(waiter, patience, false);
   signal?.addEventListener("abort", onAbort, { once: true });
   if (waiting.size === 0) lastClosed = performance.now();
   waiting.add(waiter);

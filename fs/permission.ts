@@ -146,6 +146,28 @@ export function allowOpen(
   allowSpecial(path, api, write);
   const place = absolute(path);
   if (MAGIC.test(place)) return { path: place, flags: 0, resolve: 0 };
+  return openingOf(place, api, write);
+}
+
+/**
+ * Makes sure that what a symlink to nothing leads to may be made: like what any symlink leads to,
+ * unless that is in /proc, /sys and /dev.
+ *
+ * @param link where {@linkcode allowOpen} found the link.
+ * @param target what it says.
+ * @throws as {@linkcode allowOpen}.
+ */
+export function allowLinked(
+  link: Opening,
+  target: string,
+  api: string,
+): Opening {
+  const folder = link.path.slice(0, link.path.lastIndexOf("/") + 1);
+  const place = target.startsWith("/") ? target : folder + target;
+  return openingOf(place, api, true);
+}
+
+function openingOf(place: string, api: string, write: boolean): Opening {
   const { found, rest } = resolveLinks(place);
   allowSpecial(found + rest, api, write);
   return {

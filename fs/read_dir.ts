@@ -37,12 +37,16 @@ export function readDir(
   _options?: RingOption,
 ): AsyncIterable<DirEntry> {
   if (typeof path !== "string") pathOf(path, "readdir");
-  const entries = Deno.readDir(path);
+  const listing = Deno.readDir(path);
   return {
     async *[Symbol.asyncIterator]() {
+      const entries = listing[Symbol.asyncIterator]();
       try {
-        yield* entries;
+        yield* { [Symbol.asyncIterator]: () => entries };
       } catch (error) {
+        // Deno leaves a directory open that cannot be read to its end. Of one that could not be opened
+        // this says the same again.
+        await entries.return?.().catch(() => {});
         throw withFields(error, "readdir", path);
       }
     },

@@ -5,14 +5,15 @@
  */
 
 import { isSystemError } from "../ffi/errors.ts";
-import { AT_REMOVEDIR } from "../ffi/linux.ts";
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
 import { opcodes } from "../ops/opcodes.ts";
 import { unlinkat } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { pathOf, ringOf, type RingOption } from "./context.ts";
 import { withPath } from "./failure.ts";
 import { own } from "./own.ts";
-import { allowWrite } from "./permission.ts";
+import { allowWrite, mayAll } from "./permission.ts";
+import { fileInfo } from "./stat.ts";
 
 const FOLDER = { flags: AT_REMOVEDIR };
 
@@ -50,7 +51,8 @@ export async function remove(
   const place = pathOf(path, "remove");
   const recursive = Boolean(options.recursive);
   // Into /proc, /sys and /dev too, as in Deno: what is removed is not looked into.
-  if (!isGranted(place)) allowWrite(place, "remove");
+  const isAllowed = place === "" ? mayAll("write") : isGranted(place);
+  if (!isAllowed) allowWrite(place, "remove");
   const ring = ringOf(options);
   const byDeno = () =>
     own("remove", place, () => Deno.remove(place, { recursive }));
@@ -70,13 +72,17 @@ async function removeFile(ring: Uring, path: string): Promise<boolean> {
     await ring.submit(unlinkat(path));
     return true;
   } catch (error) {
-    if (isSystemError(error) && error.code === "EISDIR") return false;
+    if (!isSystemError(error)) throw error;
+    if (error.code === "EISDIR") return false;
+    // As Deno, which looks first what it is: with a slash behind it, a link leads on.
+    if (error.code === "ENOTDIR" && path.endsWith("/")) {
+      await ring.submit(fileInfo(path, AT_SYMLINK_NOFOLLOW));
+    }
     throw error;
   }
 }
 
 function isGranted(path: string): boolean {
-  // An empty path is no path to Deno.permissions.
-  const descriptor = { name: "write", path: path || "." } as const;
+  const descriptor = { name: "write", path } as const;
   return Deno.permissions.querySync(descriptor).state === "granted";
 }

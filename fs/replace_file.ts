@@ -13,14 +13,12 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   O_WRONLY,
-  RENAME_NOREPLACE,
 } from "../ffi/linux.ts";
 import { fsync } from "../ops/file.ts";
-import { opcodes } from "../ops/opcodes.ts";
-import { renameat, unlinkat } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { pathOf, ringOf } from "./context.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
+import { moveTo, removeAt } from "./entries.ts";
 import { withPath } from "./failure.ts";
 import { modeOf } from "./open.ts";
 import { attemptOwner } from "./owner.ts";
@@ -59,7 +57,7 @@ export async function replaceFile(
     try {
       await writeBeside(ring, beside, before, options, fill);
       options.signal?.throwIfAborted();
-      await putInto(ring, beside, target, options);
+      await moveTo(ring, beside, target, options.createNew !== true);
     } catch (error) {
       await discard(ring, beside);
       throw error;
@@ -143,27 +141,10 @@ async function writeBeside(
   }
 }
 
-/** Before Linux 5.11 Deno's own. */
-async function putInto(
-  ring: Uring,
-  beside: string,
-  target: string,
-  { createNew = false }: WriteFileOptions,
-): Promise<void> {
-  if (opcodes.renameat.supported()) {
-    const flags = createNew ? RENAME_NOREPLACE : 0;
-    await ring.submit(renameat(beside, target, { flags }));
-  } else if (createNew) {
-    await Deno.link(beside, target);
-    await Deno.remove(beside);
-  } else await Deno.rename(beside, target);
-}
-
 /** Removes what was not finished; the error that is thrown is the one that came before. */
 async function discard(ring: Uring, path: string): Promise<void> {
   try {
-    if (opcodes.unlinkat.supported()) await ring.submit(unlinkat(path));
-    else await Deno.remove(path);
+    await removeAt(ring, path);
   } catch (error) {
     // It was not made, or the disk refuses that too: there is nothing more to be done.
     if (!(error instanceof Error)) throw error;

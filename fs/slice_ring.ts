@@ -52,11 +52,17 @@ export class SliceRing implements AsyncDisposable {
   #wake: Wake | undefined;
   #awaken: (() => void) | undefined;
   #sleep: Promise<void> | undefined;
+  #visit: (cqe: Cqe) => void = ignore;
+  /** Counts before the visit: what a visit that throws has seen is not in flight any more. */
+  readonly #take = (cqe: Cqe): void => {
+    this.inFlight--;
+    this.#visit(cqe);
+  };
 
   /**
    * Makes the ring.
    *
-   * @param entries how many are in flight at most.
+   * @param entries how many are submitted at a time; twice as many are in flight at most.
    * @param backend of the ring; default: as rings have it.
    * @param chains whether it is for chains that workers run.
    */
@@ -77,6 +83,13 @@ export class SliceRing implements AsyncDisposable {
     return sqe;
   }
 
+  /**
+   * Sees to it that so many entries are submitted together: where a submission ends, a chain does.
+   */
+  reserve(count: number): void {
+    if (this.#ring.sq.space < count) this.#ring.submit();
+  }
+
   #entryAfterSubmit(): Sqe {
     this.#ring.submit();
     const sqe = this.#ring.sqe();
@@ -93,9 +106,18 @@ export class SliceRing implements AsyncDisposable {
     const ring = this.#ring;
     ring.submit();
     if (ring.cq.ready < count) ring.wait(count, { timeout: PATIENCE });
-    const came = ring.forEachCqe(visit);
-    this.inFlight -= came;
-    return came;
+    return this.#reap(visit);
+  }
+
+  /** {@linkcode collect} for whoever has nothing else to do: it waits however long it takes. */
+  waitFor(count: number, visit: (cqe: Cqe) => void): number {
+    this.#ring.submitAndWait(count);
+    return this.#reap(visit);
+  }
+
+  #reap(visit: (cqe: Cqe) => void): number {
+    this.#visit = visit;
+    return this.#ring.forEachCqe(this.#take);
   }
 
   /** Resolves once there may be completions. */
@@ -130,12 +152,17 @@ export class SliceRing implements AsyncDisposable {
     return this.close();
   }
 
-  /** Cancels what is in flight, and takes the ring down after the last completion. Safe twice. */
-  async close(): Promise<void> {
+  /**
+   * Cancels what is in flight, and takes the ring down after the last completion. Safe twice.
+   *
+   * @param visit is shown the completions that come yet.
+   */
+  async close(visit: (cqe: Cqe) => void = ignore): Promise<void> {
     if (this.#ring.closed) return;
     let cancelled = 0;
-    const note = ({ tag, res }: Cqe) => {
-      if (tag === NOBODY) cancelled = res;
+    const note = (cqe: Cqe) => {
+      if (cqe.tag === NOBODY) cancelled = cqe.res;
+      else visit(cqe);
     };
     try {
       while (this.inFlight > 0) {
@@ -154,6 +181,8 @@ export class SliceRing implements AsyncDisposable {
     }
   }
 }
+
+function ignore(): void {}
 
 function newRing(
   entries: number,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { IORING_SETUP_SQPOLL } from "../ffi/abi.ts";
 import { isSystemError } from "../ffi/errors.ts";
 import type { Ring } from "../ring/ring.ts";
 import { after } from "./timer.ts";
@@ -52,7 +53,7 @@ export class Insistence {
     const owner = this.#owner;
     for (const tag of [...this.#tags]) {
       if (!owner.isCancellable(tag)) this.#tags.delete(tag);
-      // Before Linux 6.0 only an entry can, and to try it at every look would be all that is done.
+      // To try an entry at every look would be all that is done.
       else if (!cancelNow(owner.ring, tag) && byEntry) {
         this.#tags.delete(tag);
         owner.cancelByEntry(tag);
@@ -76,15 +77,19 @@ export class Insistence {
   }
 }
 
-/** Cancels an op at once, without an entry in the queue; false if this kernel, before 6.0, cannot. */
+/**
+ * Cancels an op at once, without an entry in the queue; false if only an entry may reach it: before
+ * Linux 6.0, and where it is with a worker of the kernel's thread, as Linux 6.1 looks at those of ours.
+ */
 function cancelNow(ring: Ring, tag: number): boolean {
   try {
-    ring.cancel({ userData: tag >>> 0, timeout: 0 });
+    const cancelled = ring.cancel({ userData: tag >>> 0, timeout: 0 });
+    return cancelled > 0 || (ring.flags & IORING_SETUP_SQPOLL) === 0;
   } catch (error) {
     if (!isSystemError(error)) throw error;
     if (error.code === "EINVAL") return false;
     // ETIME: it is told, and on its way to its end.
     if (error.code !== "ETIME") throw error;
+    return true;
   }
-  return true;
 }

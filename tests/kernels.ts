@@ -37,6 +37,7 @@ const PARTS = [
   "tests/kernel",
   "tests/proactor",
   "tests/fs",
+  "tests/faults",
   "tests/examples/probe",
 ];
 

@@ -14,10 +14,12 @@ import {
 } from "../../ffi/inode.ts";
 import { S_ISGID, S_ISUID, S_ISVTX, XATTR_SIZE_MAX } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
+import { hasAttributes } from "../../fs/copy_belongings.ts";
 import { fgetxattr, fsetxattr, getxattr, setxattr } from "../../ops/xattr.ts";
 import { ACCESS, DEFAULT, dropList } from "./access_list.ts";
 import { quote } from "../quote.ts";
 import type { Session } from "./session.ts";
+import type { Settings } from "./settings.ts";
 import type { Section } from "./transcript.ts";
 import { codeOf } from "./trouble.ts";
 
@@ -82,7 +84,7 @@ export async function preserve(
 export function preserveQuickly(
   { settings }: Session,
   { from, source, file, mode }: {
-    from: number;
+    from: string;
     source: Statx;
     file: number;
     mode: number | null;
@@ -91,9 +93,9 @@ export function preserveQuickly(
   const { preserve } = settings;
   try {
     const attributes = preserve.xattr || preserve.mode;
-    if (attributes && attributeNames(from).length > 0) return false;
+    if (attributes && hasAttributes(from)) return false;
     // What a new file has, it has from its directory: an access control list.
-    if (preserve.mode && attributeNames(file).length > 0) return false;
+    if (preserve.mode && hasAttributes(file)) return false;
     if (preserve.timestamps) {
       setTimes(file, source.atimeNanoseconds, source.mtimeNanoseconds);
     }
@@ -105,6 +107,12 @@ export function preserveQuickly(
     if (codeOf(error) === undefined) throw error;
     return false;
   }
+}
+
+/** Whether {@linkcode preserveQuickly} would do anything. */
+export function preservesAny({ preserve, forgetMode }: Settings): boolean {
+  const { mode, timestamps, ownership, xattr } = preserve;
+  return mode || timestamps || ownership || xattr || forgetMode;
 }
 
 function mayChown(): boolean {

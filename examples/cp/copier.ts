@@ -5,9 +5,11 @@
  * @module
  */
 
+import { IORING_OP_LINKAT } from "../../ffi/abi.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
+import type { SmallCopy } from "../../fs/copy_small.ts";
+import { SMALL_FILE } from "../../fs/copy_slots.ts";
 import { preserveQuickly } from "./attributes.ts";
-import { SMALL } from "./burst.ts";
 import {
   decide,
   type Destination,
@@ -26,6 +28,7 @@ import {
   type Made,
   makeFolder,
 } from "./folder.ts";
+import { directoryOf } from "./draft.ts";
 import { quote } from "../quote.ts";
 import { copyRegular, finalMode, firstMode } from "./regular.ts";
 import { sameName } from "./same_file.ts";
@@ -79,8 +82,8 @@ export class Copier {
   readonly #seen = new Map<string, string[]>();
   readonly #made = new Set<string>();
   readonly #names = new Set<string>();
-  /** Whether bursts have copied anything so far, or have not been tried. */
-  #bursts = true;
+  /** Whether bursts can copy: so far as was tried. Files get their names by an op of Linux 5.15. */
+  #bursts: boolean;
   /** Small files that wait until there are enough of them. */
   #small: Small[] = [];
 
@@ -92,6 +95,8 @@ export class Copier {
   constructor(session: Session, several: boolean) {
     this.#session = session;
     this.#several = several;
+    this.#bursts = session.burst !== null &&
+      session.uring.ring.probe().supports(IORING_OP_LINKAT);
   }
 
   /** Copies an operand. What goes wrong is told, and does not keep others from being copied. */
@@ -437,7 +442,7 @@ export class Copier {
     if (burst === null || !this.#bursts || there !== null) return false;
     if (source === undefined || "error" in source) return false;
     const { isFile, size, blocks, nlink } = source;
-    return isFile && size <= SMALL && size <= blocks * 512 &&
+    return isFile && size < SMALL_FILE && size <= blocks * 512 &&
       settings.clobber !== "ask" &&
       !(settings.preserve.links && (nlink > 1 || this.#follows(false))) &&
       settings.sparse !== "always" && settings.reflink !== "always" &&
@@ -447,7 +452,7 @@ export class Copier {
   async #addSmall(item: Item, source: Statx): Promise<void> {
     const section = this.#session.transcript.section();
     item.inside?.enter();
-    this.#small.push({ item, source, section });
+    this.#small.push(new Small(this.#session, item, source, section));
     if (this.#small.length >= BURST) await this.#copySmall();
   }
 
@@ -459,21 +464,12 @@ export class Copier {
     this.#small = [];
     await yieldTurn();
     session.signal.throwIfAborted();
-    const follow = session.settings.follow !== "never";
-    const files = small.map(({ item: { from, to }, source }) => {
-      const mode = firstMode(session, source);
-      return { from, to, size: source.size, mode, follow };
-    });
-    const copied = session.burst.copy(files, (index, from, file) => {
-      const { source } = small[index] as Small;
-      const mode = finalMode(session, source);
-      return preserveQuickly(session, { from, source, file, mode });
-    });
+    session.burst.copy(small);
     // A file system without files that have no name, say.
-    this.#bursts = copied.includes(true) || small.length < FEW;
-    for (const [i, { item, source, section }] of small.entries()) {
+    this.#bursts = small.some(({ done }) => done) || small.length < FEW;
+    for (const { item, source, section, done } of small) {
       const { from, to, inside } = item;
-      if (copied[i] === true) {
+      if (done) {
         session.progress.bytes(source.size);
         if (session.settings.verbose) section.say(arrow(from, to));
         section.end();
@@ -510,10 +506,48 @@ export class Copier {
 }
 
 /** A small file that waits for others. */
-interface Small {
-  item: Item;
-  source: Statx;
-  section: Section;
+class Small implements SmallCopy {
+  readonly from: string;
+  readonly to: string;
+  readonly folder: string;
+  readonly follows: boolean;
+  readonly size: number;
+  readonly mode: number;
+  /** Whether it is copied. */
+  done = false;
+  readonly #session: Session;
+
+  constructor(
+    session: Session,
+    readonly item: Item,
+    readonly source: Statx,
+    readonly section: Section,
+  ) {
+    this.#session = session;
+    this.from = item.from;
+    this.to = item.to;
+    this.folder = directoryOf(item.to);
+    this.follows = session.settings.follow !== "never";
+    this.size = source.size;
+    this.mode = firstMode(session, source);
+  }
+
+  /** That has been done. */
+  looked(): boolean {
+    return true;
+  }
+
+  finish(file: number): boolean {
+    const { from, source } = this;
+    const mode = finalMode(this.#session, source);
+    return preserveQuickly(this.#session, { from, source, file, mode });
+  }
+
+  copied(): void {
+    this.done = true;
+  }
+
+  refused(): void {}
 }
 
 /** Something that is copied beside other things. */

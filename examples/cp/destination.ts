@@ -5,7 +5,7 @@
  */
 
 import type { Statx } from "../../ffi/structs/statx.ts";
-import { unlinkat } from "../../ops/path.ts";
+import { removeAt } from "../../fs/entries.ts";
 import { mayOverwrite } from "./ask.ts";
 import { quote } from "../quote.ts";
 import { sameFile } from "./same_file.ts";
@@ -158,6 +158,6 @@ export async function takeAway(
   to: string,
 ): Promise<void> {
   const what = `cannot remove ${quote(to)}`;
-  await attempt(what, () => uring.submit(unlinkat(to)));
+  await attempt(what, () => removeAt(uring, to));
   if (settings.verbose) section.say(`removed ${quote(to)}`);
 }

@@ -9,7 +9,8 @@ import { attributeNames, setMode, setOwner } from "../../ffi/inode.ts";
 import * as linux from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
 import { opcodes } from "../../ops/opcodes.ts";
-import { linkat, renameat, unlinkat } from "../../ops/path.ts";
+import { moveTo, removeAt } from "../../fs/entries.ts";
+import { linkat } from "../../ops/path.ts";
 import { dropList } from "./access_list.ts";
 import { open, type Session } from "./session.ts";
 import { codeOf } from "./trouble.ts";
@@ -118,8 +119,7 @@ export class Draft implements AsyncDisposable {
     }
     // Network file systems may say only here what they could not write.
     this.#close();
-    const flags = replaces ? 0 : linux.RENAME_NOREPLACE;
-    await uring.submit(renameat(this.#hidden, this.#path, { flags }));
+    await moveTo(uring, this.#hidden, this.#path, replaces);
     this.#named = false;
   }
 
@@ -133,7 +133,7 @@ export class Draft implements AsyncDisposable {
   /** Closes the file, and removes it unless it was published. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
-    if (this.#named) await this.#session.uring.submit(unlinkat(this.#hidden));
+    if (this.#named) await removeAt(this.#session.uring, this.#hidden);
   }
 }
 

@@ -7,7 +7,8 @@
 import { closeDescriptor } from "../../ffi/descriptors.ts";
 import { O_DIRECTORY, O_RDONLY } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
-import { mkdirat } from "../../ops/path.ts";
+import { makeFolderAt } from "../../fs/entries.ts";
+import { readDir } from "../../fs/read_dir.ts";
 import { type Inode, preserve } from "./attributes.ts";
 import { isHidden } from "./draft.ts";
 import { quote } from "../quote.ts";
@@ -103,9 +104,9 @@ export async function* inmates(
   follow: boolean,
 ): AsyncGenerator<Inmate, undefined> {
   const what = `cannot access ${quote(from)}`;
-  // io_uring has no op to read a directory.
-  const names = await attempt(what, () => {
-    const entries = [...Deno.readDirSync(from)];
+  // Deno.readDirSync would leave out what cannot be read, and say nothing.
+  const names = await attempt(what, async () => {
+    const entries = await Array.fromAsync(readDir(from));
     return entries.map(({ name }) => name).filter((name) => !isHidden(name));
   });
   const known = await inOrder(session, from, names);
@@ -213,7 +214,7 @@ export async function makeFolder(
   const held = wanted & (preserve.ownership ? 0o077 : 0o022);
   await attempt(
     `cannot create directory ${quote(to)}`,
-    () => session.uring.submit(mkdirat(to, { mode: wanted & ~held })),
+    () => makeFolderAt(session.uring, to, wanted & ~held),
   );
   const what = `cannot stat ${quote(to)}`;
   const info = await attempt(what, () => lookUp(session, to, false));

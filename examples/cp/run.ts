@@ -7,6 +7,7 @@
 import { isSystemError } from "../../ffi/errors.ts";
 import { libc } from "../../ffi/libc.ts";
 import { Uring } from "../../proactor/uring.ts";
+import { preservesAny } from "./attributes.ts";
 import { Burst } from "./burst.ts";
 import { Copier } from "./copier.ts";
 import { Jobs } from "./jobs.ts";
@@ -51,7 +52,7 @@ export async function run(
   }
   await using _closing = uring;
   const most = settings.clobber === "ask" ? 1 : concurrency();
-  using burst = settings.recursive ? newBurst(most) : null;
+  await using burst = settings.recursive ? newBurst(most, settings) : null;
   await using progress = new Progress();
   using interruption = new Interruption(settings);
   const cut: [to: string, removed: boolean][] = [];
@@ -92,9 +93,9 @@ function concurrency(): number {
 }
 
 /** Null where one ring has to do. */
-function newBurst(lanes: number): Burst | null {
+function newBurst(most: number, settings: Settings): Burst | null {
   try {
-    return new Burst(lanes);
+    return new Burst(most, preservesAny(settings));
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return null;

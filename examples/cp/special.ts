@@ -5,9 +5,8 @@
  */
 
 import { makeNode } from "../../ffi/inode.ts";
-import { AT_SYMLINK_FOLLOW } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
-import { linkat, renameat, symlinkat, unlinkat } from "../../ops/path.ts";
+import { linkTo, moveTo, removeAt, symlinkTo } from "../../fs/entries.ts";
 import { preserve } from "./attributes.ts";
 import { hiddenBeside } from "./draft.ts";
 import { quote } from "../quote.ts";
@@ -54,13 +53,13 @@ async function copySymlink(
   const target = await attempt(what, () => Deno.readLink(from));
   await attempt(`cannot create symbolic link ${quote(to)}`, async () => {
     try {
-      await session.uring.submit(symlinkat(target, to));
+      await symlinkTo(session.uring, target, to);
     } catch (error) {
       const forced = session.settings.force && codeOf(error) === "EEXIST";
       if (!forced) throw error;
       const hidden = hiddenBeside(to);
-      await session.uring.submit(symlinkat(target, hidden));
-      await session.uring.submit(renameat(hidden, to));
+      await symlinkTo(session.uring, target, hidden);
+      await moveTo(session.uring, hidden, to, true);
     }
   });
 }
@@ -85,13 +84,13 @@ export async function hardLink(
   to: string,
 ): Promise<void> {
   const { uring, settings } = session;
-  const flags = settings.follow === "always" ? AT_SYMLINK_FOLLOW : 0;
+  const follow = settings.follow === "always";
   const what = `cannot create hard link ${quote(to)} to ${quote(earlier)}`;
   try {
-    await uring.submit(linkat(earlier, to, { flags }));
+    await linkTo(uring, earlier, to, follow);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw new Complaint(worded(what, error));
-    await attempt(what, () => replaceByLink(session, earlier, to, flags));
+    await attempt(what, () => replaceByLink(session, earlier, to, follow));
     if (settings.verbose) section.say(`removed ${quote(to)}`);
   }
 }
@@ -100,7 +99,7 @@ async function replaceByLink(
   session: Session,
   earlier: string,
   to: string,
-  flags: number,
+  follow: boolean,
 ): Promise<void> {
   const { uring } = session;
   const there = await find(session, to, false);
@@ -108,11 +107,11 @@ async function replaceByLink(
   // Renamed onto another name of the same file, a name stays where it is.
   if (there !== null && wanted !== null && sameInode(there, wanted)) return;
   const hidden = hiddenBeside(to);
-  await uring.submit(linkat(earlier, hidden, { flags }));
+  await linkTo(uring, earlier, hidden, follow);
   try {
-    await uring.submit(renameat(hidden, to));
+    await moveTo(uring, hidden, to, true);
   } catch (error) {
-    await uring.submit(unlinkat(hidden));
+    await removeAt(uring, hidden);
     throw error;
   }
 }

@@ -11,8 +11,10 @@ import { F_GETFL, F_SETFL, O_DIRECT } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
 import { copyData } from "../../fs/copy_data.ts";
 import { read, write } from "../../ops/rw.ts";
-import { SMALL } from "./burst.ts";
 import type { Session } from "./session.ts";
+
+/** Up to here a file is read whole, and then written: one op for each. */
+const SMALL = 64 * 1024;
 
 /** Two open files, and what is known of the first. */
 export interface Ends {

@@ -1,6 +1,11 @@
 /** `utime`, `chmod`, `chown`, `makeTempFile` and `makeTempDir` beside Deno's; xattrs. */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertMatch,
+  assertRejects,
+} from "@std/assert";
 import { makeTempDir, makeTempFile } from "../../fs/temporary.ts";
 import { getXattr, listXattrs, removeXattr, setXattr } from "../../fs/xattr.ts";
 import { opcodes } from "../../ops/opcodes.ts";
@@ -164,7 +169,8 @@ for (const api of ["makeTempFile", "makeTempDir"] as const) {
         const mode = api === "makeTempFile" ? 0o100400 : 0o40500;
         assertEquals(Deno.lstatSync(path).mode, mode);
       }
-      assert(ring.stats.completed >= 100);
+      const onRing = api === "makeTempFile" || opcodes.mkdirat.supported();
+      assertGreaterOrEqual(ring.stats.completed, onRing ? 100 : 0);
     } finally {
       Deno.umask(before);
     }

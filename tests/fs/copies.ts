@@ -1,5 +1,6 @@
 /** What the tests of copies share. */
 
+import { assertEquals } from "@std/assert";
 import { setLength } from "../../ffi/mod.ts";
 import { closeSync, openSync, writeSync } from "node:fs";
 
@@ -35,3 +36,49 @@ export function sparseFile(
 export function blocksOf(path: string): number {
   return Deno.statSync(path).blocks ?? 0;
 }
+
+/** What a shell command prints. */
+export function printed(command: string, ...args: string[]): string {
+  const { stdout, stderr } = new Deno.Command(command, { args }).outputSync();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+/** Everything about the files of a tree that `find` can tell, and their contents. */
+export function portrait(top: string, format: string): string {
+  const lines = printed(
+    "sh",
+    "-c",
+    `cd "$1" && find . -printf '${format}'`,
+    "sh",
+    top,
+  );
+  return lines.split("\0").sort().join("\n");
+}
+
+/** Only what differs is shown: the trees are large. */
+export function assertSamePortrait(
+  one: string,
+  two: string,
+  format: string,
+): void {
+  const [first, second] = [one, two].map((top) =>
+    new Set(portrait(top, format).split("\n"))
+  ) as [Set<string>, Set<string>];
+  assertEquals([...first.difference(second)], [...second.difference(first)]);
+}
+
+/** Asserts that files have the same data. */
+export function assertSameContents(one: string, two: string): void {
+  assertEquals(
+    printed("diff", "-r", "--no-dereference", one, two).replaceAll(
+      /^File .* is a fifo while file .* is a fifo\n/gm,
+      "",
+    ),
+    "",
+  );
+}
+
+/** What `cp -r` keeps. */
+export const KIND_AND_MODE = "%P %y %m %l\\0";
+/** What `cp -a` keeps. */
+export const EVERYTHING = "%P %y %m %U:%G %T@ %n %l\\0";

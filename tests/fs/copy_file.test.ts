@@ -14,6 +14,7 @@ import { copyFile, type CopyOptions } from "../../fs/copy_file.ts";
 import { Uring } from "../../proactor/mod.ts";
 import { opcodes } from "../../ops/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
+import { emulated } from "../support/machine.ts";
 import { assertSame } from "./errors.ts";
 import { blocksOf, pattern, sparseFile } from "./copies.ts";
 
@@ -304,7 +305,7 @@ Deno.test("copyFile: nothing of it blocks the event loop", async () => {
   const begun = performance.now();
   await copyFile(from, home.join("to"), { reflink: "never" });
   clearInterval(timer);
-  assertGreater(ticks, (performance.now() - begun) / 60);
+  assertGreater(ticks, emulated ? 0 : (performance.now() - begun) / 60);
 });
 
 Deno.test("copyFile: on a ring of one's own", async () => {

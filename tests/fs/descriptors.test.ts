@@ -160,6 +160,22 @@ Deno.test("too many: calls wait for each other's descriptors", async () => {
   assertEquals(out, "true true", err);
 });
 
+Deno.test("too many: a batch that is left closes what it has opened", async () => {
+  const { out, err } = await withLimit(
+    100,
+    `const names = Array.from({ length: 500 }, (_, at) => home + "/f" + at);
+    for (const name of names) Deno.writeTextFileSync(name, name);
+    const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
+    // More at a time than there may be descriptors: the ring has no files of its own then.
+    const batch = () => fs.readFiles(names, { concurrency: 200 });
+    await Array.fromAsync(batch());
+    const before = open();
+    for await (const _ of batch()) break;
+    console.log(open() - before);`,
+  );
+  assertEquals(out, "0", err);
+});
+
 Deno.test("too many: an open waits until a file is closed", async () => {
   const { out, err } = await withLimit(
     100,

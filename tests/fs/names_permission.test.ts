@@ -13,7 +13,19 @@ const SETS: string[][] = [
   ["--allow-read=HOME/in", "--allow-write=HOME/in"],
   ["--allow-read", "--allow-write", "--deny-read=HOME/out"],
   ["--allow-read", "--allow-write", "--deny-write=HOME/out"],
+  ["--allow-write", "--deny-write=HOME/out"],
+  ["--allow-read=HOME", "--allow-write=HOME"],
+  ["--allow-read=HOME/in", "--allow-write=HOME/out", "--deny-read=HOME/in/x"],
 ];
+
+const LINKS = {
+  "in/to in": ".",
+  "in/to out": "../out",
+  "in/to proc": "/proc",
+  "in/dangling": "nothing",
+  "in/dangling out": "../out/nothing",
+  "in/loop": "loop",
+};
 
 async function outcomes(
   which: string,
@@ -22,6 +34,9 @@ async function outcomes(
   using home = new TemporaryDirectory();
   Deno.mkdirSync(home.join("in"));
   Deno.mkdirSync(home.join("out"));
+  for (const [name, target] of Object.entries(LINKS)) {
+    Deno.symlinkSync(target, home.join(name));
+  }
   const { stdout, stderr, code } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -33,11 +48,24 @@ async function outcomes(
       which,
       home.path,
     ],
+    cwd: home.path,
     env: { NO_COLOR: "1" },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   assertEquals([code, text(stderr)], [0, ""]);
-  return text(stdout).replaceAll(home.path, "HOME").trim().split("\n");
+  const lines = text(stdout).replaceAll(home.path, "HOME").trim().split("\n");
+  return [...lines, ...tree(home.path)];
+}
+
+/** What is there then. */
+function tree(folder: string): string[] {
+  const entries = Array.from(Deno.readDirSync(folder)).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isSymlink) return [`${entry.name} -> ${Deno.readLinkSync(path)}`];
+    const inside = entry.isDirectory ? tree(path) : [];
+    return [entry.name, ...inside.map((name) => `${entry.name}/${name}`)];
+  });
+  return entries.sort();
 }
 
 for (const permissions of SETS) {

@@ -35,15 +35,15 @@ const calls: Record<string, (path: string) => unknown> = {
   utime: (path) => api.utime(path, 1, 1),
 };
 
-/** Nothing is there that could be changed, or this would run differently twice. */
 const paths = [`${inside}/x`, `${outside}/x`, "/proc/self/x", "/dev/x"];
+const linked = ["to in/x", "to out/y", "to out/../z", "to proc/self/x"];
+const links = ["to in", "to out", "dangling", "dangling out", "loop", "loop/x"];
 /** As Deno reads paths where not everything is allowed. */
 const untidy = [`${inside}/./x/`, `${inside}/x/..//x`, ""];
 
 for (const [name, call] of Object.entries(calls)) {
-  for (const path of [...paths, ...untidy]) {
-    // Nothing is there either way.
-    if (name.startsWith("remove") && path === "") continue;
+  const led = [...linked, ...links].map((name) => `${inside}/${name}`);
+  for (const path of [...paths, ...untidy, ...led]) {
     const outcome = await Promise.try(call, path).then(
       () => "done",
       (error: Error) => {

