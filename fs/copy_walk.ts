@@ -254,6 +254,7 @@ export class CopyWalk {
 
   /** Whether an entry is to be copied. */
   async #admits(entry: CopyTreeEntry): Promise<boolean> {
+    this.options.signal?.throwIfAborted();
     if (this.asks) {
       allowRead(entry.from, "copyTree");
       allowWrite(entry.to, "copyTree");

@@ -48,7 +48,7 @@ export type Stay = "passing" | "kept";
 
 /** How many are open. */
 const open: Record<Stay, number> = { passing: 0, kept: 0 };
-/** How many are being opened: some may be open, and nobody has been told yet. */
+/** How many the kernel is to open: some may be open already, and nobody knows yet. */
 let opening = 0;
 
 /** Somebody who waits for a descriptor. */
@@ -90,9 +90,9 @@ export async function openDescriptor(
   const { signal, flags, stay, waits = true } = manner;
   let async = false;
   for (;;) {
+    const seen = closings;
     try {
-      const fd = await submitOpen(ring, op, signal, async);
-      open[stay]++;
+      const fd = await submitOpen(ring, op, manner, async);
       // What stays open keeps its position, which others may rely on.
       const size = stay === "kept" ? Math.min(position(fd), 0) : sizeOf(fd);
       // What creates or truncates never opens without waiting.
@@ -106,7 +106,8 @@ export async function openDescriptor(
       else if (error.code === "ELOOP" && where.missing) {
         throw op.errorOf(ENOENT);
       } else if (!isShortage(error) || !waits) throw error;
-      else if (!(await room(signal))) throw error;
+      // What was closed since then may have made room.
+      else if (closings === seen && !(await room(signal))) throw error;
     }
   }
 }
@@ -122,16 +123,20 @@ function openOp(where: Opening, { flags, mode = 0o666 }: OpenManner) {
 async function submitOpen(
   ring: Uring,
   op: Op<number>,
-  signal: AbortSignal | undefined,
+  { signal, stay }: OpenManner,
   async: boolean,
 ): Promise<number> {
-  opening++;
+  // What waits for the other end of a FIFO gives nobody a descriptor soon.
+  const soon = async ? 0 : 1;
+  opening += soon;
   try {
-    if (signal === undefined && !async) return await ring.submit(op);
-    const flags = async ? IOSQE_ASYNC : 0;
-    return await ring.submit(op, { signal, flags });
+    const fd = signal === undefined && !async
+      ? await ring.submit(op)
+      : await ring.submit(op, { signal, flags: async ? IOSQE_ASYNC : 0 });
+    open[stay]++;
+    return fd;
   } finally {
-    opening--;
+    opening -= soon;
   }
 }
 
@@ -144,18 +149,17 @@ async function openFifo(
   ring: Uring,
   op: Op<number>,
   first: number,
-  { signal, stay }: OpenManner,
+  manner: OpenManner,
 ): Promise<Descriptor> {
   using unneeded = new DisposableStack();
-  unneeded.defer(() => giveBack(first, stay));
+  unneeded.defer(() => giveBack(first, manner.stay));
   const look = { dirfd: first, flags: AT_EMPTY_PATH, mask: STATX_TYPE };
   const { isFifo } = await ring.submit(statx("", look));
   if (!isFifo) {
     unneeded.move();
     return { fd: first, size: -1 };
   }
-  const fd = await submitOpen(ring, op, signal, true);
-  open[stay]++;
+  const fd = await submitOpen(ring, op, manner, true);
   return { fd, size: -1 };
 }
 
@@ -294,7 +298,7 @@ function room(
 
 function losePatience(): void {
   const left = lastClosed + PATIENCE - performance.now();
-  if (open.passing > 0 || left > 1) {
+  if (open.passing + opening > 0 || left > 1) {
     timer = setTimeout(losePatience, Math.max(left, 100));
     return;
   }

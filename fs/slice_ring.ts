@@ -7,6 +7,7 @@
 import {
   IORING_ASYNC_CANCEL_ALL,
   IORING_ASYNC_CANCEL_ANY,
+  IORING_FEAT_LINKED_FILE,
   IORING_SETUP_COOP_TASKRUN,
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_SINGLE_ISSUER,
@@ -14,6 +15,8 @@ import {
 import type { Backend } from "../ffi/backend.ts";
 import { isSystemError } from "../ffi/errors.ts";
 import { prepCancel64 } from "../ops/cancel.ts";
+import { opcodes } from "../ops/opcodes.ts";
+import { deferredWorkRings } from "../proactor/deferred.ts";
 import { makeWake, type Wake } from "../proactor/wake.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import { Ring } from "../ring/ring.ts";
@@ -52,10 +55,13 @@ export class SliceRing implements AsyncDisposable {
   #wake: Wake | undefined;
   #awaken: (() => void) | undefined;
   #sleep: Promise<void> | undefined;
+  /** The tags of what is in flight, where each has to be cancelled by itself: before Linux 5.19. */
+  readonly #tags: Set<number> | undefined;
   #visit: (cqe: Cqe) => void = ignore;
   /** Counts before the visit: what a visit that throws has seen is not in flight any more. */
   readonly #take = (cqe: Cqe): void => {
     this.inFlight--;
+    this.#tags?.delete(cqe.tag);
     this.#visit(cqe);
   };
 
@@ -68,6 +74,16 @@ export class SliceRing implements AsyncDisposable {
    */
   constructor(entries: number, backend?: string, chains = false) {
     this.#ring = newRing(entries, backend, chains ? RUNNING_CHAINS : RUNNING);
+    try {
+      // Came with the flags that cancel all.
+      this.#tags = opcodes.socket.supported() ? undefined : new Set();
+      // Before Linux 5.18 registering an eventfd waits for everything that is in flight.
+      const early = (this.#ring.features & IORING_FEAT_LINKED_FILE) === 0;
+      if (early) this.#putUp();
+    } catch (error) {
+      this.#ring.close();
+      throw error;
+    }
   }
 
   /** The ring: for what is registered with it. */
@@ -79,6 +95,7 @@ export class SliceRing implements AsyncDisposable {
   entry(tag: number): Sqe {
     const sqe = this.#ring.sqe() ?? this.#entryAfterSubmit();
     sqe.tag = tag;
+    this.#tags?.add(tag);
     this.inFlight++;
     return sqe;
   }
@@ -128,12 +145,16 @@ export class SliceRing implements AsyncDisposable {
     });
   }
 
-  async #fallAsleep(): Promise<void> {
-    const wake = this.#wake ??= makeWake(
+  #putUp(): Wake {
+    return this.#wake ??= makeWake(
       this.#ring,
       () => this.#awaken?.(),
       "auto",
     );
+  }
+
+  async #fallAsleep(): Promise<void> {
+    const wake = this.#putUp();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#awaken = resolve;
     wake.arm();
@@ -159,18 +180,18 @@ export class SliceRing implements AsyncDisposable {
    */
   async close(visit: (cqe: Cqe) => void = ignore): Promise<void> {
     if (this.#ring.closed) return;
-    let cancelled = 0;
+    let goesOn = false;
     const note = (cqe: Cqe) => {
-      if (cqe.tag === NOBODY) cancelled = cqe.res;
-      else visit(cqe);
+      if (cqe.tag !== NOBODY || cqe.res > 0) goesOn = true;
+      if (cqe.tag !== NOBODY) visit(cqe);
     };
     try {
       while (this.inFlight > 0) {
         // What is linked begins when the one before it is cancelled: again, until none is left.
-        const sqe = this.entry(NOBODY);
-        prepCancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+        this.#cancelAll();
+        goesOn = false;
         this.collect(this.inFlight, note);
-        if (cancelled <= 0 && this.inFlight > 0) await this.sleep();
+        if (!goesOn && this.inFlight > 0) await this.sleep();
       }
     } finally {
       // A sleep that nobody waits for any more, because of a signal, ends.
@@ -178,6 +199,17 @@ export class SliceRing implements AsyncDisposable {
       await this.#sleep;
       this.#wake?.close();
       this.#ring.close();
+    }
+  }
+
+  #cancelAll(): void {
+    if (this.#tags === undefined) {
+      const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
+      prepCancel64(this.entry(NOBODY), 0, all);
+      return;
+    }
+    for (const tag of [...this.#tags]) {
+      if (tag !== NOBODY) prepCancel64(this.entry(NOBODY), tag, 0);
     }
   }
 }
@@ -192,12 +224,15 @@ function newRing(
   const chosen = backend === undefined ? {} : { backend: backend as Backend };
   for (const flags of running) {
     try {
-      return new Ring({
+      const ring = new Ring({
         entries,
         cqEntries: 2 * entries,
         flags,
         ...chosen,
       });
+      const deferred = (flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
+      if (!deferred || deferredWorkRings(ring.features)) return ring;
+      ring.close();
     } catch (error) {
       const unknown = isSystemError(error) && error.code === "EINVAL";
       if (!unknown || flags === 0) throw error;

@@ -225,3 +225,22 @@ Deno.test("too many: gives up if nothing of its own is open, or nobody closes it
     err,
   );
 });
+
+Deno.test("too many: an open that fails before another is known to have succeeded waits", async () => {
+  const { out, err } = await withLimit(
+    100,
+    `const files = [];
+    await fs.writeTextFile(home + "/file", "text");
+    try {
+      for (;;) files.push(await Deno.open(home + "/file"));
+    } catch {}
+    files.pop().close();
+    // One descriptor for all of them, who are opened by threads of the kernel, as they create.
+    const names = Array.from({ length: 8 }, (_, at) => home + "/f" + at);
+    for (let round = 0; round < 200; round++) {
+      await Promise.all(names.map((name) => fs.writeTextFile(name, name)));
+    }
+    console.log("done");`,
+  );
+  assertEquals(out, "done", err);
+});
