@@ -34,6 +34,7 @@ import {
 } from "./slots.ts";
 
 const ENOENT = 2;
+const EALREADY = 114;
 
 /**
  * The high 32 bits of `user_data` say whose completion it is; 0 is an op with a slot. Of a helper the
@@ -333,6 +334,11 @@ export class Engine {
     this.schedule();
   }
 
+  /** Whether what is queued now waits for everything before it. Internal. */
+  get draining(): boolean {
+    return this.#drains > 0;
+  }
+
   /** {@linkcode cancel}, at once. Internal. */
   cancelByEntry(tag: number): void {
     if (!this.makeSpace(1)) {
@@ -466,10 +472,10 @@ export class Engine {
   #completeHelper(cqe: Cqe): void {
     const tag = cqe.tag | 0;
     this.#inFlight--;
-    // The op is about to end, or has yet to begin: held up by the one that it is linked behind.
-    if (cqe.res === -ENOENT && this.isCancellable(tag)) {
-      this.#insistence.add(tag);
-    }
+    // Not found: it is about to end, or has yet to begin, held up by the one that it is linked behind.
+    // Told (EALREADY): the worker that had it may have left it to a poll just then, and it goes on.
+    const missed = cqe.res === -ENOENT || cqe.res === -EALREADY;
+    if (missed && this.isCancellable(tag)) this.#insistence.add(tag);
   }
 
   /** Not once a zero-copy send is done, and only its buffer still with the kernel. */

@@ -16,6 +16,8 @@ const RETRY = 5;
 interface Owner {
   readonly ring: Ring;
   readonly broken: unknown;
+  /** Whether what is queued now waits for everything before it: there are drains. */
+  readonly draining: boolean;
   isCancellable(tag: number): boolean;
   cancelByEntry(tag: number): void;
 }
@@ -53,8 +55,9 @@ export class Insistence {
     const owner = this.#owner;
     for (const tag of [...this.#tags]) {
       if (!owner.isCancellable(tag)) this.#tags.delete(tag);
-      // To try an entry at every look would be all that is done.
-      else if (!cancelNow(owner.ring, tag) && byEntry) {
+      // To try an entry at every look would be all that is done, and behind a drain it would wait for
+      // what it is to cancel.
+      else if (!cancelNow(owner.ring, tag) && byEntry && !owner.draining) {
         this.#tags.delete(tag);
         owner.cancelByEntry(tag);
       }

@@ -347,9 +347,11 @@ export class Requests {
         ? -EALREADY
         : -ENOENT;
     }
+    const at = this.#ready.indexOf(target);
+    const slips = at < 0 && target.treatment !== "timeout";
+    if (slips && random.chance(whims.shrug)) return -EALREADY;
     target.cause = cause;
     this.#timed.delete(target);
-    const at = this.#ready.indexOf(target);
     if (target.treatment !== "timeout" && random.chance(whims.worker)) {
       target.state = "interrupted";
       const given = at < 0 ? -EINTR : target.fate.res;

@@ -39,6 +39,8 @@ export interface Whims {
   dry: number;
   /** A cancelled request has to be interrupted first. */
   worker: number;
+  /** A request that is to be interrupted goes on: its worker was just leaving it to a poll. */
+  shrug: number;
   /** Something happens between two looks. */
   look: number;
   /** Task work is left over for the next call. */
@@ -65,6 +67,7 @@ export const tame: Readonly<Whims> = {
   drop: 0,
   dry: 0,
   worker: 0,
+  shrug: 0,
   look: 0,
   leave: 0,
   doze: 0,
@@ -86,6 +89,7 @@ const most: Readonly<Whims> = {
   drop: 0.3,
   dry: 0.3,
   worker: 0.7,
+  shrug: 0.5,
   look: 0.5,
   leave: 0.5,
   doze: 1,

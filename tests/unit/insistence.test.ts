@@ -5,7 +5,11 @@ import { Insistence } from "../../proactor/insistence.ts";
 import type { Ring } from "../../ring/mod.ts";
 
 /** Asks for one op to be cancelled, on a ring that finds it or not; tells which ways were tried. */
-async function attempts(flags: number, found: number): Promise<string[]> {
+async function attempts(
+  flags: number,
+  found: number,
+  draining = false,
+): Promise<string[]> {
   const tried: string[] = [];
   const ring = {
     flags,
@@ -18,6 +22,7 @@ async function attempts(flags: number, found: number): Promise<string[]> {
   const insistence = new Insistence({
     ring: ring as unknown as Ring,
     broken: undefined,
+    draining,
     isCancellable: () => !tried.includes("entry") && tried.length < 4,
     cancelByEntry: () => tried.push("entry"),
   });
@@ -39,6 +44,8 @@ Deno.test("insistence: an entry reaches the workers of the kernel's thread, wher
     "call",
     "entry",
   ]);
-  const calls = await attempts(IORING_SETUP_SQPOLL, 1);
-  assertEquals(calls, ["call", "call", "call", "call"]);
+  const calls = ["call", "call", "call", "call"];
+  assertEquals(await attempts(IORING_SETUP_SQPOLL, 1), calls);
+  // Behind a drain the entry would wait for what it is to cancel.
+  assertEquals(await attempts(IORING_SETUP_SQPOLL, 0, true), calls);
 });
