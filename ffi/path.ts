@@ -9,6 +9,7 @@
  */
 
 import { systemError } from "./errors.ts";
+import { attributeNames } from "./inode.ts";
 import { errno, errnoView, libc } from "./libc.ts";
 
 const ERANGE = 34;
@@ -68,6 +69,22 @@ export function listAttributes(path: string): string[] {
   }
   if (error === EOPNOTSUPP) return [];
   throw systemError(error, "listxattr", { path });
+}
+
+/**
+ * Whether a file has extended attributes: an open one, or what a path leads to. Most have none, and
+ * to ask how long the list of them would be takes less time than the list.
+ *
+ * @throws {SystemError} if that cannot be told.
+ */
+export function hasAttributes(file: number | string): boolean {
+  const { flistxattr, listxattr } = libc();
+  const isOpen = typeof file === "number";
+  const length = isOpen
+    ? flistxattr(file, null, 0n)
+    : listxattr(cString("hasAttributes: path", file), null, 0n);
+  if (Number(length) === 0) return false;
+  return (isOpen ? attributeNames(file) : listAttributes(file)).length > 0;
 }
 
 /**

@@ -5,10 +5,11 @@
  */
 
 import { isSystemError } from "../ffi/errors.ts";
+import { hasAttributes } from "../ffi/path.ts";
 import { opcodes } from "../ops/opcodes.ts";
 import {
-  giveBelongings,
-  hasAttributes,
+  giveOwnerAndMode,
+  giveTimes,
   type Times,
   timesAt,
 } from "./copy_belongings.ts";
@@ -228,7 +229,8 @@ class SmallFile implements SmallCopy {
     try {
       // What has attributes has to be read and written by ops.
       if (preserve.xattr === true && hasAttributes(this.from)) return false;
-      giveBelongings(fd, info, preserve, this.#times);
+      giveOwnerAndMode(fd, info, preserve);
+      if (this.#times !== undefined) giveTimes(fd, this.#times);
       return true;
     } catch (error) {
       // It goes wrong once more, where that is told.

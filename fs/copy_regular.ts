@@ -5,7 +5,7 @@
  */
 
 import { isSystemError, systemError } from "../ffi/errors.ts";
-import { setMode, setTimes } from "../ffi/inode.ts";
+import { setMode } from "../ffi/inode.ts";
 import {
   AT_EMPTY_PATH,
   O_CREAT,
@@ -18,6 +18,7 @@ import type { Statx } from "../ffi/structs/statx.ts";
 import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { copyAttributes } from "./copy_attributes.ts";
+import { giveOwnerAndMode, giveTimes } from "./copy_belongings.ts";
 import { lend } from "./copy_buffers.ts";
 import { copyData, isSparse, share } from "./copy_data.ts";
 import { Draft } from "./copy_draft.ts";
@@ -280,15 +281,8 @@ async function finish(
   to: number,
   stat: Statx | undefined,
 ): Promise<void> {
-  const { mode, ownership, xattr } = options.preserve ?? {};
-  const own = ownership !== true ||
-    attemptOwner(to, info.uid ?? 0, info.gid ?? 0);
-  if (mode === true) {
-    // Rights of the owner's do not go to somebody else.
-    setMode(to, (info.mode ?? 0o600) & (own ? 0o7777 : 0o777));
-  }
-  if (xattr === true) await copyAttributes(ring, from, to);
-  if (stat !== undefined) {
-    setTimes(to, stat.atimeNanoseconds, stat.mtimeNanoseconds);
-  }
+  const { preserve = {} } = options;
+  giveOwnerAndMode(to, info, preserve);
+  if (preserve.xattr === true) await copyAttributes(ring, from, to);
+  if (stat !== undefined) giveTimes(to, stat);
 }

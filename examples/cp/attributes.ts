@@ -14,7 +14,7 @@ import {
 } from "../../ffi/inode.ts";
 import { S_ISGID, S_ISUID, S_ISVTX, XATTR_SIZE_MAX } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
-import { hasAttributes } from "../../fs/copy_belongings.ts";
+import { hasAttributes } from "../../ffi/path.ts";
 import { fgetxattr, fsetxattr, getxattr, setxattr } from "../../ops/xattr.ts";
 import { ACCESS, DEFAULT, dropList } from "./access_list.ts";
 import { quote } from "../quote.ts";
