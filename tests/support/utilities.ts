@@ -81,8 +81,16 @@ export interface Comparison extends ShellOptions {
   script: string;
   /** Makes the files that it works on, in the directory that it runs in. */
   files?: (path: (name: string) => string) => void;
-  /** Changes an outcome before it is compared: what varies from run to run goes. */
+  /** Changes what was printed before it is compared: what varies from run to run goes. */
   normalize?: (text: string) => string;
+}
+
+/** What is compared. */
+export interface Manner {
+  /** Of an outcome, what shows best where it differs. Default: how much it printed, and its beginning. */
+  show?: (outcome: Outcome) => unknown;
+  /** Of a directory, what is in it, by path. */
+  describe?: (directory: string) => Record<string, string>;
 }
 
 /**
@@ -93,6 +101,7 @@ export interface Comparison extends ShellOptions {
  */
 export async function compare(
   { script, files, normalize = (text) => text, ...options }: Comparison,
+  { show = shorten, describe = tree }: Manner = {},
 ): Promise<Outcome> {
   const [theirs, mine] = [scratch(), scratch()];
   try {
@@ -106,17 +115,25 @@ export async function compare(
     ]);
     for (const outcome of [expected, actual]) {
       outcome.stdout = normalize(outcome.stdout);
+      outcome.stderr = normalize(outcome.stderr);
     }
-    // A megabyte of difference tells no more than where it begins.
-    assertEquals(shorten(actual), shorten(expected));
+    assertEquals(show(actual), show(expected));
     assertEquals(actual.stdout === expected.stdout, true, "stdout differs");
-    assertEquals(tree(mine), tree(theirs));
+    const [made, wanted] = [describe(mine), describe(theirs)];
+    // What is alike tells nothing.
+    for (const name of Object.keys(wanted)) {
+      if (made[name] !== wanted[name]) continue;
+      delete made[name];
+      delete wanted[name];
+    }
+    assertEquals(made, wanted);
     return actual;
   } finally {
     for (const directory of [theirs, mine]) remove(directory);
   }
 }
 
+// A megabyte of difference tells no more than where it begins.
 function shorten({ code, stdout, stderr }: Outcome): Outcome {
   return { code, stdout: `${stdout.length}: ${stdout.slice(0, 200)}`, stderr };
 }
