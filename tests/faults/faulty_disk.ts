@@ -18,6 +18,9 @@ const SECTOR = 512;
 export const BLOCK = 4096;
 /** How many sectors a disk has. */
 const SECTORS = 64 * 2 ** 20 / SECTOR;
+/** How long to wait for who has a file open, and how long at a time, in milliseconds. */
+const PATIENCE = 10_000;
+const PAUSE = 50;
 
 /** Sectors, from the first to the one behind the last. */
 type Range = readonly [first: number, end: number];
@@ -159,7 +162,13 @@ export class FaultyDisk implements Disposable {
     run("mount", "-t", "ext4", this.#device, this.path);
   }
 
+  /** The kernel takes down the ring of a process that has ended when it likes, and then its files. */
   #unmount(): void {
+    const end = performance.now() + PATIENCE;
+    while (performance.now() < end) {
+      if (runs("umount", this.path)) return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+    }
     run("umount", this.path);
   }
 
