@@ -19,7 +19,14 @@ function entry(ring: Ring): Sqe {
   return sqe;
 }
 
+/** The kernel's thread gives entries back some time after their completions. */
+function awaitSpace(ring: Ring, count: number): void {
+  const end = performance.now() + 10_000;
+  while (ring.sq.space < count && performance.now() < end);
+}
+
 function nops(ring: Ring, count: number): void {
+  if (ring.flags & abi.IORING_SETUP_SQPOLL) awaitSpace(ring, count);
   for (let tag = 0; tag < count; tag++) {
     const sqe = entry(ring);
     prepNop(sqe);
