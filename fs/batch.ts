@@ -156,7 +156,6 @@ export function readFiles(
     work: (ring) =>
       new ReadWork(ring, slots, {
         limit: memory,
-        flags: 0,
         direct: true,
         ...(all ? {} : { opening: () => opening }),
       }),

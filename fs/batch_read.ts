@@ -97,8 +97,6 @@ function hasTable(ring: Ring, slots: number): boolean {
 export interface ReadWorkOptions {
   /** How many bytes of large files may be in memory at a time. */
   limit: number;
-  /** `O_*` to open with, beside O_RDONLY. */
-  flags: number;
   /** Whether to use files that only the ring knows, where the kernel has them. */
   direct: boolean;
   /**
@@ -192,11 +190,10 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
   #open(slot: number): void {
     const sqe = this.#ring.entry(slot * KINDS + OPEN);
     const place = this.#paths.address(slot);
-    const flags = O_RDONLY | this.#options.flags;
-    if (this.#opening !== undefined) this.#openAllowed(sqe, slot, flags);
+    if (this.#opening !== undefined) this.#openAllowed(sqe, slot);
     else if (this.#direct) {
-      prepOpenatDirect(sqe, AT_FDCWD, place, flags, 0, slot);
-    } else prepOpenat(sqe, AT_FDCWD, place, flags | O_CLOEXEC, 0);
+      prepOpenatDirect(sqe, AT_FDCWD, place, O_RDONLY, 0, slot);
+    } else prepOpenat(sqe, AT_FDCWD, place, O_RDONLY | O_CLOEXEC, 0);
     if (!this.#direct) return;
     sqe.flags = IOSQE_IO_LINK;
     this.#fds[slot] = slot;
@@ -204,9 +201,9 @@ export class ReadWork implements Work<Uint8Array<ArrayBuffer>>, Disposable {
   }
 
   /** Opens a path as it was allowed. */
-  #openAllowed(sqe: Sqe, slot: number, flags: number): void {
-    const { flags: more, resolve } = this.#openings[slot] as Opening;
-    const all = flags | more | (this.#direct ? 0 : O_CLOEXEC);
+  #openAllowed(sqe: Sqe, slot: number): void {
+    const { flags, resolve } = this.#openings[slot] as Opening;
+    const all = O_RDONLY | flags | (this.#direct ? 0 : O_CLOEXEC);
     // The kernel has read it before a statx may be put there.
     const at = slot * ASIDE + PROBE;
     writeOpenHow(this.#view, at, { flags: all, mode: 0, resolve });

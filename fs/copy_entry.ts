@@ -103,7 +103,7 @@ async function copyContents(
   const writing = admitted(walk, to, { read: false, write: true });
   // What a link at the destination leads to is replaced, not the link.
   const leads = exists?.isSymlink === true;
-  const place = leads ? await followed(writing) : writing;
+  const place = leads ? await followed(writing, ring) : writing;
   const found = leads ? await lookAt(ring, place.path) : exists;
   if (found?.isDirectory === true) {
     throw systemError(EISDIR, "openat", { path: to });

@@ -165,7 +165,7 @@ function allowTarget(source: string, target: string): Opening {
  */
 export async function followed(
   where: Opening,
-  ring?: Uring,
+  ring: Uring,
   name?: string,
 ): Promise<Opening> {
   if (where.missing === undefined) {
@@ -175,7 +175,7 @@ export async function followed(
   for (let links = 0; links < MAX_LINKS; links++) {
     if (!place.missing) return place;
     const { path } = place;
-    const link = await lookAt(ring ?? ringOf(), path, AT_SYMLINK_NOFOLLOW);
+    const link = await lookAt(ring, path, AT_SYMLINK_NOFOLLOW);
     if (link?.isSymlink !== true) return place;
     const target = await readLink(links === 0 ? name ?? path : path);
     place = allowLinked(place, target, "copyFile");

@@ -5,16 +5,16 @@
  */
 
 import { systemError } from "../ffi/errors.ts";
-import { setMode, setTimes } from "../ffi/inode.ts";
+import { setMode } from "../ffi/inode.ts";
 import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_RDONLY } from "../ffi/linux.ts";
 import type { Statx } from "../ffi/structs/statx.ts";
 import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { copyAttributes } from "./copy_attributes.ts";
+import { giveOwnerAndMode, giveTimes } from "./copy_belongings.ts";
 import type { CopyTreeEntry, CopyTreeOptions } from "./copy_options.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
 import { makeFolderAt } from "./entries.ts";
-import { attemptOwner } from "./owner.ts";
 
 /** A folder that has been made, or was there. */
 export interface FolderCopy {
@@ -72,16 +72,12 @@ export async function leaveFolder(
   if (plain) return;
   const fd = await openFolder(ring, to);
   try {
-    const own = ownership !== true ||
-      attemptOwner(fd, info.uid ?? 0, info.gid ?? 0);
-    if (mode === true) setMode(fd, wanted & (own ? 0o7777 : 0o777));
-    else if (narrow || (fresh && ownership === true)) {
+    giveOwnerAndMode(fd, { ...info, mode: wanted }, preserve);
+    if (mode !== true && (narrow || (fresh && ownership === true))) {
       setMode(fd, await lessUmask(ring, to, wanted, ownership === true));
     }
     if (xattr === true) await copyFolderAttributes(ring, from, fd);
-    if (stat !== undefined) {
-      setTimes(fd, stat.atimeNanoseconds, stat.mtimeNanoseconds);
-    }
+    if (stat !== undefined) giveTimes(fd, stat);
   } finally {
     giveBack(fd, "passing");
   }

@@ -17,7 +17,6 @@ async function readAs(
   let given = "";
   using work = new ReadWork(ring, 4, {
     limit: 1e6,
-    flags: 0,
     direct,
     opening: () => ({
       path: "",

@@ -334,7 +334,7 @@ Deno.test("readFiles: without files of the ring's own, as before Linux 5.15", as
     home.file(`${length}`, pattern(length, length))
   );
   const ring = new SliceRing(64);
-  using work = new ReadWork(ring, 4, { limit: 1e6, flags: 0, direct: false });
+  using work = new ReadWork(ring, 4, { limit: 1e6, direct: false });
   const loop = new Loop(ring, supply("test", [...paths, "/nope"]), work, {
     ordered: true,
     signal: undefined,
