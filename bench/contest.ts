@@ -1,5 +1,9 @@
 import { fileURLToPath } from "node:url";
-import { IORING_SETUP_CQSIZE, IORING_SETUP_SQPOLL } from "../ffi/mod.ts";
+import {
+  IORING_SETUP_CQSIZE,
+  IORING_SETUP_NO_SQARRAY,
+  IORING_SETUP_SQPOLL,
+} from "../ffi/mod.ts";
 import type { Case } from "./cases.ts";
 import { Child, type Sample } from "./child.ts";
 import { warm } from "./file.ts";
@@ -88,7 +92,12 @@ export async function runCase(measured: Case, contest: Contest): Promise<Row> {
   const differing = c === null ? 0 : (c.setupFlags ^ typescript.setupFlags) &
     ~IORING_SETUP_CQSIZE; // a larger queue makes nothing faster
   if (c !== null && differing !== 0) {
-    notes.add(`the rings differ: C's flags are 0x${c.setupFlags.toString(16)}`);
+    notes.add(
+      `the rings differ: C's flags are 0x${c.setupFlags.toString(16)}` +
+        (differing === IORING_SETUP_NO_SQARRAY
+          ? " (liburing 2.9 and later leave out the array of indices, too)"
+          : ""),
+    );
   }
   if (typescript.backend !== "liburing") {
     notes.add(`TypeScript's backend is ${typescript.backend}`);

@@ -17,15 +17,15 @@ import type {
 } from "./kernel.ts";
 import { io_uring_params as params } from "./layout.ts";
 
-/** The kernel's SMP_CACHE_BYTES on x86-64 and aarch64. */
-const CACHE_LINE = 64;
-
-/** A `struct io_uring_params` that asks for a ring. */
-export function encodeParams(request: SetupRequest): DataView<ArrayBuffer> {
+/** A `struct io_uring_params` that asks for a ring, with flags beside those of the request. */
+export function encodeParams(
+  request: SetupRequest,
+  flags = 0,
+): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(params.size));
   view.setUint32(params.sq_entries, request.entries, true);
   view.setUint32(params.cq_entries, request.cqEntries, true);
-  view.setUint32(params.flags, request.flags, true);
+  view.setUint32(params.flags, request.flags | flags, true);
   view.setUint32(params.sq_thread_cpu, request.sqThreadCpu, true);
   view.setUint32(params.sq_thread_idle, request.sqThreadIdle, true);
   view.setInt32(params.wq_fd, request.wqFd, true);
@@ -63,21 +63,6 @@ export function decodeParams(view: DataView): {
       cqes: word(params.cq_off_cqes),
     },
   };
-}
-
-/**
- * Fills in what IORING_REGISTER_RESIZE_RINGS leaves out, as of Linux 6.18: where the array of
- * indices is. It lies behind the completions, in a new cache line; how much there is in front
- * of them, kernels disagree on where these have 32 bytes: as much as there was in `old`.
- */
-export function completeParams(view: DataView, old: RingMapping): void {
-  if (view.getUint32(params.sq_off_array, true) !== 0) return;
-  const cqeSize = old.flags & IORING_SETUP_CQE32 ? 32 : 16;
-  const before = old.sq.array - old.cqEntries * cqeSize;
-  const front = Math.floor(before / CACHE_LINE) * CACHE_LINE;
-  const end = front + view.getUint32(params.cq_entries, true) * cqeSize;
-  const array = Math.ceil(end / CACHE_LINE) * CACHE_LINE;
-  view.setUint32(params.sq_off_array, array, true);
 }
 
 /** How many bytes to map for a ring: its two queues together, and the entries. */

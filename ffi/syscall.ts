@@ -12,13 +12,11 @@ import {
   __NR_io_uring_setup,
 } from "./linux.ts";
 import {
+  closeRing,
   type MappedRing,
-  mapRing,
+  openRing,
   resizeRing,
-  unmapRegion,
 } from "./map_ring.ts";
-import { detachMapping, encodeParams } from "./params.ts";
-import { setupError } from "./setup_error.ts";
 
 /**
  * The backend that needs nothing installed.
@@ -44,20 +42,14 @@ class SyscallKernel implements Kernel {
   }
 
   setup(request: SetupRequest): RingMapping {
-    const params = encodeParams(request);
-    const fd = this.#libc.io_uring_setup(
-      __NR_io_uring_setup,
-      request.entries,
-      params,
-    );
-    if (fd < 0) throw setupError(errno(), request);
-    try {
-      return mapRing(fd, params);
-    } catch (error) {
-      this.#libc.close(fd);
-      throw error;
-    }
+    return openRing(this.#setup, request);
   }
+
+  readonly #setup = (entries: number, params: DataView<ArrayBuffer>) => {
+    const { io_uring_setup } = this.#libc;
+    const fd = io_uring_setup(__NR_io_uring_setup, entries, params);
+    return fd >= 0 ? fd : -errno();
+  };
 
   enter(
     fd: number,
@@ -116,19 +108,10 @@ class SyscallKernel implements Kernel {
   }
 
   resize(old: RingMapping, request: SetupRequest): RingMapping {
-    return resizeRing(this, old, request, () => unmapRegions(old));
+    return resizeRing(this, old as MappedRing, request);
   }
 
   close(mapping: RingMapping): void {
-    detachMapping(mapping);
-    unmapRegions(mapping);
-    this.#libc.close(mapping.fd);
+    closeRing(mapping as MappedRing);
   }
-}
-
-/** Every mapping of this backend was made by it. */
-function unmapRegions(mapping: RingMapping): void {
-  const { ring, entries } = mapping as MappedRing;
-  unmapRegion(ring);
-  unmapRegion(entries);
 }

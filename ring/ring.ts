@@ -73,7 +73,10 @@ const forgotten = new FinalizationRegistry<Remains>(closeRing);
 export class Ring extends Registrations implements Disposable {
   /** The ring's file descriptor. */
   declare readonly fd: number;
-  /** `IORING_SETUP_*`, as the ring has them. */
+  /**
+   * `IORING_SETUP_*`, as the ring has them: those asked for, and `IORING_SETUP_NO_SQARRAY` where
+   * the kernel knows it (Linux 6.6), as liburing adds it too.
+   */
   declare readonly flags: number;
   /** `IORING_FEAT_*` of this kernel. */
   declare readonly features: number;

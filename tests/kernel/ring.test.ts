@@ -8,10 +8,18 @@ import {
   assertThrows,
 } from "@std/assert";
 import * as abi from "../../ffi/abi.ts";
+import { openKernel } from "../../ffi/backend.ts";
+import type { Kernel } from "../../ffi/kernel.ts";
+import { io_uring_params } from "../../ffi/layout.ts";
+import { libc } from "../../ffi/libc.ts";
+import { __NR_io_uring_setup } from "../../ffi/linux.ts";
+import { openRing } from "../../ffi/map_ring.ts";
 import { addressOf, type SystemError } from "../../ffi/mod.ts";
 import { prepNop, prepTimeout } from "../../ops/mod.ts";
 import { type Cqe, Ring, type RingOptions, type Sqe } from "../../ring/mod.ts";
 import { eachRing } from "../support/rings.ts";
+
+const EINVAL = 22;
 
 function entry(ring: Ring): Sqe {
   const sqe = ring.sqe();
@@ -50,6 +58,27 @@ function supported(options: RingOptions): boolean {
   }
 }
 
+/** A kernel that cannot leave out the array of indices, as those before Linux 6.6. */
+function withArray(): Kernel {
+  const real = openKernel("syscall");
+  const { io_uring_setup } = libc();
+  const setup = (entries: number, params: DataView<ArrayBuffer>) => {
+    const flags = params.getUint32(io_uring_params.flags, true);
+    if (flags & abi.IORING_SETUP_NO_SQARRAY) return -EINVAL;
+    return io_uring_setup(__NR_io_uring_setup, entries, params);
+  };
+  return {
+    backend: real.backend,
+    version: real.version,
+    setup: (request) => openRing(setup, request),
+    enter: (...given) => real.enter(...given),
+    enter2: (...given) => real.enter2(...given),
+    register: (...given) => real.register(...given),
+    resize: (...given) => real.resize(...given),
+    close: (mapping) => real.close(mapping),
+  };
+}
+
 const { IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_DEFER_TASKRUN } = abi;
 const shapes: Record<string, RingOptions> = {
   "SQE128": { flags: abi.IORING_SETUP_SQE128 },
@@ -59,10 +88,10 @@ const shapes: Record<string, RingOptions> = {
   },
   "CQE_MIXED": { flags: abi.IORING_SETUP_CQE_MIXED },
   "SQE_MIXED": { flags: abi.IORING_SETUP_SQE_MIXED },
-  "no SQ array": { flags: abi.IORING_SETUP_NO_SQARRAY, backend: "syscall" },
+  "an SQ array": { backend: withArray() },
+  "no SQ array": { flags: abi.IORING_SETUP_NO_SQARRAY },
   "SQ_REWIND": {
     flags: abi.IORING_SETUP_SQ_REWIND | abi.IORING_SETUP_NO_SQARRAY,
-    backend: "syscall",
   },
   "CQSIZE": { cqEntries: 64 },
   "SUBMIT_ALL": { flags: abi.IORING_SETUP_SUBMIT_ALL },
@@ -94,6 +123,20 @@ for (const [name, options] of Object.entries(shapes)) {
     },
   });
 }
+
+Deno.test("a ring has an array of indices only where the kernel insists", () => {
+  const bare = (options: RingOptions) => {
+    using ring = new Ring(options);
+    return (ring.flags & abi.IORING_SETUP_NO_SQARRAY) !== 0;
+  };
+  const can = supported({ flags: abi.IORING_SETUP_NO_SQARRAY });
+  assertEquals(bare({ backend: "syscall" }), can);
+  assertEquals(bare({}), can);
+  assertEquals(bare({ backend: withArray() }), false);
+  const flags = abi.IORING_SETUP_NO_SQARRAY;
+  const error = assertThrows(() => bare({ backend: withArray(), flags }));
+  assertEquals((error as SystemError).code, "EINVAL");
+});
 
 Deno.test("sizes: rounded up, doubled, chosen, clamped", () => {
   const sizes = (options: RingOptions) => {
