@@ -1,3 +1,4 @@
+import { UsageError } from "./options.ts";
 import {
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_SINGLE_ISSUER,
@@ -174,7 +175,7 @@ export function selectCases(selectors: readonly string[]): Case[] {
   for (const selector of selectors) {
     if (!cases.some((candidate) => selects(selector, candidate))) {
       const names = cases.map((known) => known.name).join(", ");
-      throw new RangeError(
+      throw new UsageError(
         `bench: no case is named ${selector}; the names are ${names}`,
       );
     }

@@ -4,10 +4,12 @@
  * Runs alternate. What it takes to start, that is to copy an empty file the same way, is measured
  * in between, left out of the times, and shown beside them.
  */
-import { parseArgs } from "node:util";
+import process from "node:process";
 import { warm, writeNoise } from "./file.ts";
+import { inFolder } from "./folder.ts";
 import { machine } from "./machine.ts";
-import { ratios, spread } from "./statistics.ts";
+import { integer, parse } from "./options.ts";
+import { inTurns, ratios, spread } from "./statistics.ts";
 
 const MIB = 1024 * 1024;
 const CAT = new URL("../examples/cat.ts", import.meta.url).pathname;
@@ -138,9 +140,11 @@ async function contest(
   pairs: number,
 ): Promise<{ theirs: Times; ours: Times }> {
   const [theirs, ours] = [new Times(), new Times()];
+  const both = [["cat", theirs], [OURS, ours]] as const;
   for (let pair = -1; pair < pairs; pair++) {
-    await theirs.take("cat", measured, folder);
-    await ours.take(OURS, measured, folder);
+    for (const [cat, times] of inTurns(both, pair)) {
+      await times.take(cat, measured, folder);
+    }
     if (pair >= 0) continue;
     theirs.forget();
     ours.forget();
@@ -189,24 +193,22 @@ examples/cat.ts beside coreutils' cat.
       --dir DIR  where the files are made (default: the directory for temporary files)
   -h, --help     print this`;
 
-/** Runs them, and prints a line each. */
-export async function main(args: string[]): Promise<void> {
-  const { values } = parseArgs({
+/** `deno task bench cat`: gives the exit status. */
+export async function main(args: string[]): Promise<number> {
+  const { values } = parse({
     args,
     options: {
-      pairs: { type: "string" },
-      dir: { type: "string" },
-      help: { type: "boolean", short: "h" },
+      pairs: { type: "string", default: "7" },
+      dir: { type: "string", default: process.env["TMPDIR"] || "/tmp" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) {
     console.log(USAGE);
-    return;
+    return 0;
   }
-  const pairs = Number(values.pairs ?? 7);
-  const parent = values.dir === undefined ? {} : { dir: values.dir };
-  const folder = await Deno.makeTempDir({ ...parent, prefix: "uring-cat-" });
-  try {
+  const pairs = integer("--pairs", values.pairs, 1);
+  await inFolder(values.dir, async (folder) => {
     for (const known of await machine()) console.log(known);
     await writeNoise(`${folder}/noise`, 1024 * MIB);
     await writeText(`${folder}/text`, 256 * MIB);
@@ -219,9 +221,6 @@ export async function main(args: string[]): Promise<void> {
       const { theirs, ours } = await contest(measured, folder, pairs);
       console.log(line(measured, theirs, ours));
     }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
+  return 0;
 }
-
-if (import.meta.main) await main(Deno.args);

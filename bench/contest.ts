@@ -9,7 +9,7 @@ import { Child, type Sample } from "./child.ts";
 import { warm } from "./file.ts";
 import { runFio } from "./fio.ts";
 import { type Command, pin } from "./pin.ts";
-import { ratios, type Spread, spread } from "./statistics.ts";
+import { inTurns, ratios, type Spread, spread } from "./statistics.ts";
 
 /** Who takes part and for how long. */
 export interface Contest {
@@ -89,15 +89,16 @@ export async function runCase(measured: Case, contest: Contest): Promise<Row> {
   await using typescript = await start(ours(measured, contest));
   const beside = rival(measured, contest);
   await using c = beside === null ? null : await start(beside);
-  const differing = c === null ? 0 : (c.setupFlags ^ typescript.setupFlags) &
-    ~IORING_SETUP_CQSIZE; // a larger queue makes nothing faster
+  const differing = c === null || measured.rival !== "c"
+    ? 0
+    : (c.setupFlags ^ typescript.setupFlags) &
+      ~IORING_SETUP_CQSIZE; // a larger queue makes nothing faster
   if (c !== null && differing !== 0) {
-    notes.add(
-      `the rings differ: C's flags are 0x${c.setupFlags.toString(16)}` +
-        (differing === IORING_SETUP_NO_SQARRAY
-          ? " (liburing 2.9 and later leave out the array of indices, too)"
-          : ""),
-    );
+    const array = differing === IORING_SETUP_NO_SQARRAY
+      ? ", its array of indices costs some 3 ns an op (liburing 2.9 and later leave it out, too)"
+      : "";
+    const flags = c.setupFlags.toString(16);
+    notes.add(`the rings differ: C's flags are 0x${flags}${array}`);
   }
   if (typescript.backend !== "liburing") {
     notes.add(`TypeScript's backend is ${typescript.backend}`);
@@ -145,9 +146,13 @@ async function alternate(
   for (let pair = -WARM_UP_SAMPLES; pair < contest.pairs; pair++) {
     const turnsOfC: Sample[] = [];
     const turns: Sample[] = [];
+    const both = [[typescript, turns], [c, turnsOfC]] as const;
     for (let i = 0; i < count; i++) {
-      if (c !== null) turnsOfC.push(await takeTurn(c, measured, turn, notes));
-      turns.push(await takeTurn(typescript, measured, turn, notes));
+      for (const [child, taken] of inTurns(both, i)) {
+        if (child !== null) {
+          taken.push(await takeTurn(child, measured, turn, notes));
+        }
+      }
     }
     if (pair < 0) continue;
     samples.typescript.push(overall(turns));

@@ -10,13 +10,13 @@ import { constants, fstatSync, openSync } from "node:fs";
 import { IORING_SETUP_SQPOLL, IOSQE_FIXED_FILE, Memory } from "../ffi/mod.ts";
 import { prepNop, prepRead, prepReadFixed } from "../ops/mod.ts";
 import { type Cqe, Ring, type Sqe } from "../ring/mod.ts";
+import { BLOCK, offsets } from "./offsets.ts";
+import { contend } from "./serve.ts";
 
 // Numbers that c/contestant.c has too: both sides must do the same work.
 const ENTRIES = 128;
-const BLOCK = 4096;
 const SQ_THREAD_IDLE_MS = 50;
 const OPERATIONS_PER_CLOCK_READ = 256;
-const SEED = 0x2545f491;
 
 interface File {
   readonly fd: number;
@@ -63,18 +63,6 @@ function fixedReadFiller(ring: Ring, batch: number, file: File): () => void {
       sqe.flags = IOSQE_FIXED_FILE;
       sqe.tag = i;
     }
-  };
-}
-
-/** xorshift32: a few instructions, and the same numbers in C. */
-function offsets(fileSize: number): () => number {
-  const mask = fileSize / BLOCK - 1;
-  let x = SEED;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x & mask) * BLOCK;
   };
 }
 
@@ -184,12 +172,4 @@ function main(args: string[]): void {
   }
 }
 
-if (import.meta.main) {
-  try {
-    main(Deno.args);
-  } catch (error) {
-    const sentence = error instanceof Error ? error.message : String(error);
-    console.log(`error ${sentence.replaceAll("\n", " ")}`);
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await contend(main);

@@ -28,9 +28,9 @@ import {
   type Place,
   type RoundTrips,
 } from "./echo_client.ts";
-import { serve } from "./serve.ts";
+import { BLOCK } from "./offsets.ts";
+import { contend, serve } from "./serve.ts";
 
-const BLOCK = 4096;
 const CACHED_BLOCKS = 64;
 
 type Run = (seconds: number) => Promise<string>;
@@ -203,13 +203,7 @@ async function main(args: string[]): Promise<void> {
 }
 
 if (import.meta.main) {
-  try {
-    await main(Deno.args);
-    // The Worker would keep the process.
-    Deno.exit(0);
-  } catch (error) {
-    const sentence = error instanceof Error ? error.message : String(error);
-    console.log(`error ${sentence.replaceAll("\n", " ")}`);
-    Deno.exit(1);
-  }
+  await contend(main);
+  // The Worker would keep the process.
+  Deno.exit(0);
 }

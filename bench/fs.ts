@@ -8,7 +8,7 @@
  * - `stat`: 100 000 paths asked, each of them five times: `statMany`; 64 calls in flight.
  * - `remove`: a copy of the same tree removed: `remove`.
  *
- * Contestants take turns, and what they read is warm. Each has a process that lives through the case;
+ * Contestants take turns, every other round in the other order, and what they read is warm. Each has a process that lives through the case;
  * coreutils starts one for each turn, which takes as long as to copy an empty file: that is left out
  * of its times, and told in a line of its own. Copies of the tree stay until all have had their turns:
  * without a journal ext4 passes over the inodes of files that were removed within the last minutes,
@@ -23,11 +23,12 @@
  * other's CPU time that `fs` took.
  */
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { warm, writeNoise } from "./file.ts";
+import { inFolder } from "./folder.ts";
 import { FsChild, type FsTurn } from "./fs_child.ts";
 import { machine } from "./machine.ts";
-import { ratios, type Spread, spread } from "./statistics.ts";
+import { integer, parse, UsageError } from "./options.ts";
+import { inTurns, ratios, type Spread, spread } from "./statistics.ts";
 
 const FOLDERS = 200;
 const FILES_IN_EACH = 100;
@@ -76,7 +77,7 @@ interface Options {
 }
 
 function readOptions(args: string[]): Options | null {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parse({
     args,
     allowPositionals: true,
     options: {
@@ -88,21 +89,11 @@ function readOptions(args: string[]): Options | null {
     },
   });
   if (values.help) return null;
-  const pairs = Number(values.pairs);
-  if (!Number.isInteger(pairs) || pairs < 5) {
-    throw new RangeError(
-      `--pairs must be an integer of 5 or more; got ${values.pairs}`,
-    );
-  }
-  const mebibytes = Number(values.size);
-  if (!(Number.isInteger(mebibytes) && mebibytes >= 1)) {
-    throw new RangeError(
-      `--size must be a number of MiB from 1 on; got ${values.size}`,
-    );
-  }
+  const pairs = integer("--pairs", values.pairs, 5);
+  const mebibytes = integer("--size", values.size, 1);
   for (const name of positionals) {
     if (CASES.some((known) => known.name === name)) continue;
-    throw new RangeError(`bench fs: no case is named ${name}`);
+    throw new UsageError(`bench fs: no case is named ${name}`);
   }
   const chosen = CASES.filter(({ name }) =>
     positionals.length === 0 || positionals.includes(name)
@@ -126,12 +117,12 @@ async function plant(top: string): Promise<void> {
   }
 }
 
-/** Everything that a contestant needs to know. */
+/** What a case copies, reads or asks about. */
 function sourceOf({ name }: FsCase, directory: string): string {
   return name === "large" ? `${directory}/large` : `${directory}/tree`;
 }
 
-/** One turn of coreutils; `start` milliseconds of it go to the process itself. */
+/** One turn of coreutils, the start of its process included. */
 async function runCp(from: string, to: string): Promise<FsTurn> {
   const before = childrenCpu();
   const begun = performance.now();
@@ -200,7 +191,7 @@ async function runCase(
   const copies = `${directory}/copies`;
   await Deno.mkdir(copies);
   for (let round = -1; round < pairs; round++) {
-    for (const [who, turn] of run) {
+    for (const [who, turn] of inTurns([...run], round)) {
       const to = `${copies}/${who}${round}`;
       if (measured.name === "large") {
         await takeMemory(from, to);
@@ -322,37 +313,12 @@ async function measure(options: Options, directory: string): Promise<void> {
   }
 }
 
-/** Runs the cases that the arguments choose; gives the exit status. */
+/** `deno task bench fs`: gives the exit status. */
 export async function main(args: string[]): Promise<number> {
-  let options: Options | null;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return 2;
+  const options = readOptions(args);
+  if (options === null) console.log(USAGE);
+  else {
+    await inFolder(options.directory, (folder) => measure(options, folder));
   }
-  if (options === null) {
-    console.log(USAGE);
-    return 0;
-  }
-  const directory = await Deno.makeTempDir({
-    dir: options.directory,
-    prefix: "uring-bench-",
-  });
-  const clean = () => Deno.removeSync(directory, { recursive: true });
-  const signals = { SIGINT: 130, SIGTERM: 143 } as const;
-  for (const [signal, status] of Object.entries(signals)) {
-    Deno.addSignalListener(signal as Deno.Signal, () => {
-      clean();
-      Deno.exit(status);
-    });
-  }
-  try {
-    await measure(options, directory);
-    return 0;
-  } finally {
-    clean();
-  }
+  return 0;
 }
-
-if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -7,16 +7,17 @@
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { IORING_SETUP_SQPOLL } from "../ffi/mod.ts";
 import type { Settings } from "../examples/iops/settings.ts";
 import type { Case } from "./cases.ts";
 import { Child } from "./child.ts";
 import { warm, writeNoise } from "./file.ts";
+import { inFolder } from "./folder.ts";
 import { hasFio, runFio } from "./fio.ts";
 import { machine } from "./machine.ts";
+import { integer, parse } from "./options.ts";
 import { type Command, cpuBeside, cpuToShare } from "./pin.ts";
-import { ratios, type Spread, spread } from "./statistics.ts";
+import { inTurns, ratios, type Spread, spread } from "./statistics.ts";
 
 /** What the tool is to reach of fio's rate. */
 const TARGET = 0.97;
@@ -150,12 +151,18 @@ async function runDuel(
   await child.run(WARM_UP);
   const tool: number[] = [];
   const fio: number[] = [];
-  for (let pair = 0; pair < pairs; pair++) {
-    await prepare();
+  const takeTool = async () => {
     const turn = await child.run(seconds);
     tool.push(turn.operations / turn.seconds);
-    await prepare();
+  };
+  const takeFio = async () => {
     fio.push(await runFio(measured, path, seconds, null, extra));
+  };
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const take of inTurns([takeTool, takeFio], pair)) {
+      await prepare();
+      await take();
+    }
   }
   const name = which.name;
   const ratio = ratios(tool, fio);
@@ -195,7 +202,7 @@ Measures examples/iops.ts beside fio, by turns. Runs every duel, or those that N
 
 /** `deno task bench iops`: gives the exit status. */
 export async function main(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parse({
     args,
     allowPositionals: true,
     options: {
@@ -215,30 +222,22 @@ export async function main(args: string[]): Promise<number> {
     console.error("bench iops: fio is not installed");
     return 1;
   }
+  const pairs = integer("--pairs", values.pairs, 1);
+  const mebibytes = integer("--size", values.size, 1);
   const print = values.json ? console.error : console.log;
-  const directory = await Deno.makeTempDir({
-    dir: values.dir,
-    prefix: "uring-bench-",
-  });
-  try {
+  return await inFolder(values.dir, async (folder) => {
     const header = await machine();
     header.forEach((line) => print(line));
-    const path = `${directory}/file`;
-    await writeNoise(path, Number(values.size) * 2 ** 20);
+    const path = `${folder}/file`;
+    await writeNoise(path, mebibytes * 2 ** 20);
     const cpu = await cpuToShare();
-    const options = {
-      path,
-      cpu,
-      beside: await cpuBeside(cpu),
-      pairs: Number(values.pairs),
-      seconds: Number(values.seconds),
-    };
+    const beside = await cpuBeside(cpu);
+    const seconds = Number(values.seconds);
+    const options = { path, cpu, beside, pairs, seconds };
     const results = await runDuels(positionals, options, print);
     if (values.json) console.log(JSON.stringify({ header, results }, null, 2));
     return 0;
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  });
 }
 
 async function runDuels(

@@ -18,7 +18,7 @@ export async function machine(): Promise<string[]> {
  * How many cores' worth of time was not idle during the next `milliseconds`: the load average
  * still counts what ended a minute ago, and not what a hypervisor's other guests took.
  */
-export async function busyCores(milliseconds: number): Promise<number> {
+async function busyCores(milliseconds: number): Promise<number> {
   const before = await ticks();
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
   const after = await ticks();

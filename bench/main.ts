@@ -7,12 +7,13 @@
  *
  * - `C`, `TypeScript`, `fio`: the median of the samples, in million operations a second. On a shared
  *   machine it drifts two-fold from minute to minute: compare it with nothing but its own row.
- * - `ratio`: TypeScript over C. Contestants take turns, never at once, on the same CPU; each turn of
- *   one is divided by the turn of the other right before it, a pair of samples is the median of
- *   eight such turns, and the median of the pairs counts. `min..max` are the smallest and the
- *   largest pair: a wide range says that the machine was not quiet. C against C, in three runs with
- *   five pairs, came out within 0.03 of 1 for NOPs (0.01 most often), within 0.06 for reads, and up
- *   to 0.12 off with SQPOLL. A ratio that close to its target needs more `--pairs`.
+ * - `ratio`: TypeScript over C. Contestants take turns, never at once, on the same CPU, and who goes
+ *   first changes. Each turn of one is divided by the turn of the other next to it, a pair of
+ *   samples is the median of eight such turns, and the median of the pairs counts. `min..max` are
+ *   the smallest and the largest pair: a wide range says that the machine was not quiet. C against
+ *   C, in three runs with five pairs, came out within 0.03 of 1 for NOPs (0.01 most often), within
+ *   0.06 for reads, and up to 0.12 off with SQPOLL. A ratio that close to its target needs more
+ *   `--pairs`.
  * - `to fio`: the same against fio's io_uring engine, which does some accounting of its own.
  * - `target`: what the ratio should reach.
  *
@@ -34,17 +35,19 @@
  */
 import { statSync } from "node:fs";
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { type Case, cases, selectCases } from "./cases.ts";
 import { compileContestant } from "./compile.ts";
 import { type Contest, type Row, runCase } from "./contest.ts";
 import { writeNoise } from "./file.ts";
+import { inFolder } from "./folder.ts";
 import { hasFio } from "./fio.ts";
 import { machine } from "./machine.ts";
+import { integer, parse, UsageError } from "./options.ts";
 import { cpuBeside, cpuToShare } from "./pin.ts";
 import { failedLine, headingLine, rowLine } from "./report.ts";
 
 const USAGE = `Usage: deno task bench [options] [names...]
+       deno task bench fs|cat|iops --help
 
 Measures the raw ring beside the same loops in C. Runs every case, or those that NAMES name:
 each hyphenated word of a name must be a word of the case's (nop, sqpoll, nop-32, read-direct).
@@ -75,9 +78,9 @@ interface Results {
   readonly failures: { name: string; error: string }[];
 }
 
-/** The options of `args`, or null when help was asked for. Throws for what it cannot read. */
+/** The options of `args`, or null when help was asked for. */
 function readOptions(args: string[]): Options | null {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = parse({
     args,
     allowPositionals: true,
     options: {
@@ -91,26 +94,21 @@ function readOptions(args: string[]): Options | null {
     },
   });
   if (values.help) return null;
-  const pairs = Number(values.pairs);
-  if (!Number.isInteger(pairs) || pairs < 5) {
-    throw new RangeError(
-      `--pairs must be an integer of 5 or more; got ${values.pairs}`,
-    );
-  }
+  const pairs = integer("--pairs", values.pairs, 5);
   const seconds = Number(values.seconds);
   if (!(seconds >= 0.01 && seconds <= 60)) {
-    throw new RangeError(
+    throw new UsageError(
       `--seconds must be from 0.01 to 60; got ${values.seconds}`,
     );
   }
   const mebibytes = Number(values.size);
   if (!(mebibytes >= 1 && mebibytes <= 65536 && isPowerOfTwo(mebibytes))) {
-    throw new RangeError(
+    throw new UsageError(
       `--size must be a power of two from 1 to 65536; got ${values.size}`,
     );
   }
   if (!statSync(values.dir, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new RangeError(`--dir must be a directory; got ${values.dir}`);
+    throw new UsageError(`--dir must be a directory; got ${values.dir}`);
   }
   return {
     cases: selectCases(positionals),
@@ -178,18 +176,11 @@ async function prepare(
   return { cProgram, fio, path, cpu, cpuBeside: beside, pairs, seconds };
 }
 
-async function main(options: Options): Promise<number> {
-  const directory = await Deno.makeTempDir({
-    dir: options.directory,
-    prefix: "uring-bench-",
-  });
-  const clean = () => Deno.removeSync(directory, { recursive: true });
-  const signals = { SIGINT: 130, SIGTERM: 143 } as const;
-  for (const [signal, status] of Object.entries(signals)) {
-    Deno.addSignalListener(signal as Deno.Signal, () => {
-      clean();
-      Deno.exit(status);
-    });
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === null) {
+    console.log(USAGE);
+    return 0;
   }
   // Where JSON is asked for, standard output holds nothing else.
   const print = options.json ? console.error : console.log;
@@ -198,48 +189,39 @@ async function main(options: Options): Promise<number> {
     header.push(line);
     print(line);
   };
-  try {
+  return await inFolder(options.directory, async (folder) => {
     for (const line of await machine()) introduce(line);
     introduce(`${options.pairs} pairs, ${options.seconds} s a sample`);
-    const contest = await prepare(options, directory, introduce);
+    const contest = await prepare(options, folder, introduce);
     print("");
     const results = await runCases(options.cases, contest, print);
     if (options.json) {
       console.log(JSON.stringify({ header, ...results }, null, 2));
     }
     return results.failures.length === 0 ? 0 : 1;
-  } finally {
-    clean();
+  });
+}
+
+/** `fs`, `cat` and `iops` have modules of their own, each with a `main` that gives the exit status. */
+async function run([first = "", ...others]: string[]): Promise<number> {
+  switch (first) {
+    case "fs":
+      return await (await import("./fs.ts")).main(others);
+    case "cat":
+      return await (await import("./cat.ts")).main(others);
+    case "iops":
+      return await (await import("./iops.ts")).main(others);
+    default:
+      return await main(Deno.args);
   }
-}
-
-if (import.meta.main && Deno.args[0] === "iops") {
-  const { main: duels } = await import("./iops.ts");
-  Deno.exit(await duels(Deno.args.slice(1)));
-}
-
-if (import.meta.main && Deno.args[0] === "cat") {
-  const { main: cats } = await import("./cat.ts");
-  await cats(Deno.args.slice(1));
-  Deno.exit(0);
-}
-
-if (import.meta.main && Deno.args[0] === "fs") {
-  const { main: files } = await import("./fs.ts");
-  Deno.exit(await files(Deno.args.slice(1)));
 }
 
 if (import.meta.main) {
-  let options: Options | null;
   try {
-    options = readOptions(Deno.args);
+    Deno.exit(await run(Deno.args));
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
     Deno.exit(2);
   }
-  if (options === null) {
-    console.log(USAGE);
-    Deno.exit(0);
-  }
-  Deno.exit(await main(options));
 }

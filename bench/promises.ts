@@ -16,29 +16,16 @@ import { Memory } from "../ffi/mod.ts";
 import { nop, prepNop, read } from "../ops/mod.ts";
 import { Uring } from "../proactor/mod.ts";
 import { type Cqe, Ring } from "../ring/mod.ts";
-import { serve } from "./serve.ts";
+import { BLOCK, offsets } from "./offsets.ts";
+import { contend, serve } from "./serve.ts";
 
-const BLOCK = 4096;
 const OPERATIONS_PER_CLOCK_READ = 256;
-const SEED = 0x2545f491;
 
 /**
  * Awaits so many ops, one after the other, and checks each. A loop for each kind of op: one that
  * calls a function which awaits would measure that function's promise too.
  */
 type Loop = (count: number, index: number) => Promise<void>;
-
-/** The offsets of c/contestant.c. */
-function offsets(fileSize: number): () => number {
-  const mask = fileSize / BLOCK - 1;
-  let x = SEED;
-  return () => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x & mask) * BLOCK;
-  };
-}
 
 function check(result: number | null, expected: number): void {
   if (result !== expected) {
@@ -168,12 +155,4 @@ async function main(args: string[]): Promise<void> {
   );
 }
 
-if (import.meta.main) {
-  try {
-    await main(Deno.args);
-  } catch (error) {
-    const sentence = error instanceof Error ? error.message : String(error);
-    console.log(`error ${sentence.replaceAll("\n", " ")}`);
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await contend(main);

@@ -10,7 +10,7 @@ const columns: readonly {
   readonly width: number;
   readonly cell: (row: Row) => string;
 }[] = [
-  { title: "flags", width: 6, cell: (row) => hexadecimal(row.setupFlags) },
+  { title: "flags", width: 7, cell: (row) => hexadecimal(row.setupFlags) },
   { title: "C", width: 7, cell: (row) => millions(row.c) },
   { title: "TypeScript", width: 10, cell: (row) => millions(row.typescript) },
   {
@@ -51,7 +51,7 @@ function target(row: Row): string {
 }
 
 /** `0x3000` for 12288. */
-export function hexadecimal(flags: number): string {
+function hexadecimal(flags: number): string {
   return `0x${flags.toString(16)}`;
 }
 

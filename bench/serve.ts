@@ -22,3 +22,16 @@ export async function serve(
     }
   }
 }
+
+/** Runs a contestant. What goes wrong is the line that answers: `error SENTENCE`. */
+export async function contend(
+  main: (args: string[]) => void | Promise<void>,
+): Promise<void> {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : String(error);
+    console.log(`error ${sentence.replaceAll("\n", " ")}`);
+    Deno.exit(1);
+  }
+}

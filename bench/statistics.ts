@@ -35,6 +35,22 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
+ * The contestants in the order of a round, which changes from one to the next: what one leaves to
+ * the one after it, such as pages to be written, falls on all.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { inTurns } from "./statistics.ts";
+ *
+ * assertEquals(inTurns(["a", "b", "c"], 4), ["a", "b", "c"]);
+ * assertEquals(inTurns(["a", "b", "c"], 5), ["c", "b", "a"]);
+ * ```
+ */
+export function inTurns<T>(contestants: readonly T[], round: number): T[] {
+  return round % 2 === 0 ? [...contestants] : contestants.toReversed();
+}
+
+/**
  * `values[i] / others[i]` for each pair, summed up. Runs of one pair were neighbours in time,
  * so a machine that slows down halfway slows both and leaves their ratio alone.
  *

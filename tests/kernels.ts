@@ -17,8 +17,8 @@
  *
  * Emulation is not reliable: a kernel may crash, or stand still. `--lenient` is for a machine that
  * judges changes by the exit status. A kernel that did not come to an end there counts as one
- * skipped test, and a test fails when it does so twice: the second time in another machine, whose
- * processors take turns on one thread.
+ * skipped test, and files with failures run again, in another machine, whose processors take turns
+ * on one thread: then the second time counts, as with `--again` of `run.ts`.
  *
  * Prints what failed, and a table; the last line sums up, as that of `deno task test`.
  *
@@ -56,6 +56,8 @@ interface Reading extends Totals {
   readonly release: string;
   /** Whether the tests came to an end. */
   readonly ended: boolean;
+  /** Whether there were some, too, and time for all. */
+  readonly complete: boolean;
   /** What failed, or why there is nothing to count. */
   readonly trouble: string;
 }
@@ -178,64 +180,46 @@ export function readOutput(output: string, code: number): Reading {
     const last = lines.slice(-20).join("\n");
     const trouble = `ended with status ${code} and without a summary:\n${last}`;
     const failed = { passed: 0, failed: 1, skipped: 0 };
-    return { release, ended: false, ...failed, trouble };
+    return { release, ended: false, complete: false, ...failed, trouble };
   }
   const told = lines.findLastIndex((line) => line === "failed:");
   const left = lines.find((line) => line.startsWith("no time for: ")) ?? "";
   const trouble = [left, ...(told < 0 ? [] : lines.slice(told + 1, -2))]
     .filter((line) => line !== "").join("\n");
-  return { release, ended: true, ...counts, trouble };
+  const complete = left === "" && counts.passed + counts.failed > 0;
+  return { release, ended: true, complete, ...counts, trouble };
+}
+
+/** The files to run again; none where something has failed that is of no file. */
+export function failedFiles(output: string): string[] {
+  const lines = output.split("\n");
+  const told = lines.findLastIndex((line) => line === "failed:");
+  const failures = told < 0
+    ? []
+    : lines.slice(told).filter((line) => /^ {2}\S/.test(line));
+  const files = new Set(
+    failures.map((line) =>
+      /^ {2}(?:\.\/)?([^\s:$]+\.(?:ts|md))\b/.exec(line)?.[1] ?? ""
+    ),
+  );
+  return files.has("") ? [] : [...files];
 }
 
 /**
- * What failed: files, each with the names of its tests; with none where a file had no report, as
- * it was killed, or crashed.
+ * What a kernel comes to whose failed files ran again: the second time counts. What had no second
+ * time is not known to be the kernel's fault, and skipped.
  */
-export function readFailures(output: string): Map<string, Set<string>> {
-  const failures = new Map<string, Set<string>>();
-  const lines = output.split("\n");
-  const told = lines.findLastIndex((line) => line === "failed:");
-  let file = "";
-  for (const line of lines.slice(0, told)) {
-    const begun = /^running \d+ tests? from (?:\.\/)?(\S+)$/.exec(line);
-    if (begun !== null) file = begun[1] ?? "";
-    const test = /^ *(.+?) \.\.\. (?:.* )?FAILED/.exec(line)?.[1];
-    if (test === undefined) continue;
-    failures.set(file, (failures.get(file) ?? new Set()).add(test));
-  }
-  for (const line of told < 0 ? [] : lines.slice(told)) {
-    const lost = /^ {2}(tests\/\S+\.test\.ts): /.exec(line)?.[1];
-    if (lost !== undefined) failures.set(lost, new Set());
-  }
-  return failures;
-}
-
-/** What a kernel that is tried twice comes to: a test fails that failed both times. */
-export function reconcile(
-  first: Reading,
-  before: Map<string, Set<string>>,
-  second: Reading,
-  after: Map<string, Set<string>>,
-): Reading {
-  const again = [...before].flatMap(([file, tests]) => {
-    const now = after.get(file);
-    if (now === undefined) return [];
-    // A file that gave no report once may fail by its tests the other time.
-    if (tests.size === 0 || now.size === 0) return [file];
-    const both = tests.intersection(now);
-    return [...both].map((test) => `${file} ${test}`);
-  });
-  const once = Math.max(first.failed - again.length, 0);
+export function reconsider(first: Reading, second: Reading): Reading {
+  const failed = second.ended ? second.failed : 0;
+  const mended = Math.max(first.failed - failed, 0);
   return {
     ...first,
-    passed: first.passed + (second.ended ? once : 0),
-    skipped: first.skipped + (second.ended ? 0 : once),
-    failed: again.length,
-    trouble: again.length > 0
-      ? `${first.trouble}\nonce more:\n${second.trouble}`
-      : `${first.trouble}\nonce more: ${
-        second.ended ? "all passed" : second.trouble
-      }`,
+    passed: first.passed + (second.complete ? mended : 0),
+    failed,
+    skipped: first.skipped + (second.complete ? 0 : mended),
+    trouble: `${first.trouble}\nonce more: ${
+      second.trouble || (second.complete ? "all passed" : "nothing ran")
+    }`,
   };
 }
 
@@ -254,6 +238,20 @@ async function collect(
 /** What `tools/vm.sh` ends with where the machine died. */
 const DIED = 125;
 
+/** The machines that run, each by the process that sees to its end. */
+const machines = new Set<Deno.ChildProcess>();
+
+/** They are process groups of their own, which Ctrl-C does not reach. */
+function stopOnSignals(): void {
+  const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+  for (const [signal, status] of Object.entries(signals)) {
+    Deno.addSignalListener(signal as Deno.Signal, () => {
+      for (const running of machines) running.kill("SIGTERM");
+      Deno.exit(status);
+    });
+  }
+}
+
 async function boot(
   kernel: string,
   given: Options,
@@ -268,11 +266,13 @@ async function boot(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  machines.add(child);
   const [output, complaints, { code }] = await Promise.all([
     collect(child.stdout, given.verbose),
     collect(child.stderr, given.verbose),
     child.status,
   ]);
+  machines.delete(child);
   return { code, output: output.trim() === "" ? complaints : output };
 }
 
@@ -289,12 +289,11 @@ async function attempts(kernel: string, given: Options): Promise<Reading> {
   const first = readOutput(output, code);
   if (!given.lenient) return first;
   if (!first.ended) return { ...first, failed: 0, skipped: 1 };
-  const before = readFailures(output);
-  if (first.failed === 0 || left() < SHORTEST) return first;
-  const again = { ...given, parts: [...before.keys()], takeTurns: true };
+  const parts = failedFiles(output);
+  if (parts.length === 0 || left() < SHORTEST) return first;
+  const again = { ...given, parts, takeTurns: true };
   ({ code, output } = await boot(kernel, again, left()));
-  const second = readOutput(output, code);
-  return reconcile(first, before, second, readFailures(output));
+  return reconsider(first, readOutput(output, code));
 }
 
 async function runUnder(kernel: string, given: Options): Promise<Result> {
@@ -343,6 +342,7 @@ function table(results: readonly Result[]): string {
 
 async function main(args: string[]): Promise<number> {
   const given = options(args);
+  stopOnSignals();
   const results = await mapSome(
     given.kernels,
     given.jobs,

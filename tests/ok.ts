@@ -11,9 +11,9 @@ import configuration from "../deno.json" with { type: "json" };
 const STEPS: string[][] = [
   ["fmt", "--check"],
   ["lint"],
-  ["check", "."],
+  ["check", "--quiet", "."],
   ["doc", "--lint", ...Object.values(configuration.exports)],
-  ["publish", "--dry-run", "--allow-dirty"],
+  ["publish", "--quiet", "--dry-run", "--allow-dirty"],
   ["run", "--allow-all", "tests/run.ts", "--no-types", ...Deno.args],
 ];
 

@@ -12,7 +12,8 @@
  *
  * Each test file has a process of its own: a crash or a hang loses one file. Two run at a time, and
  * what each printed comes whole when it is done; but those that measure time, or share limits such
- * as locked memory, run alone. The examples run once for each room.
+ * as locked memory, run alone. The examples run once for each room. Who asks it to stop, by Ctrl-C
+ * or SIGTERM, ends what runs, and is told how far it came.
  *
  * What failed is told again at the end, with the whole error, and so is what failed the first time
  * only. The last line says how many tests passed, failed and were skipped; a step counts as a test.
@@ -21,6 +22,7 @@
  */
 import { plain, type TestCase } from "./support/junit.ts";
 import {
+  endAll,
   hasFailed,
   inLanes,
   type Job,
@@ -34,7 +36,7 @@ import {
 const ROOT = new URL("../", import.meta.url);
 
 /** Folders without documentation that is meant to run. */
-const UNDOCUMENTED = new Set(["tests", "bench", "tools", "node_modules"]);
+const UNDOCUMENTED = new Set(["tests", "tools", "node_modules"]);
 
 /** Tests of rings themselves, and of how fast something is. */
 const ALONE = /^tests\/(kernel|proactor|examples\/iops)/;
@@ -83,7 +85,7 @@ async function jobsFor(selected: (path: string) => boolean, flags: string[]) {
   );
   const jobs: Job[] = [];
   if (tests.length > 0) {
-    const args = ["check", ...tests];
+    const args = ["check", "--quiet", ...tests];
     jobs.push({ label: "types", args, reports: false, alone: false });
   }
   for (const path of tests) {
@@ -94,6 +96,7 @@ async function jobsFor(selected: (path: string) => boolean, flags: string[]) {
   for (const [room, paths] of Map.groupBy(documented, roomOf)) {
     const args = testArguments(
       "--doc",
+      "--quiet", // not a line for each check, nor what they print
       "--preload=tests/support/preload.ts",
       ...flags,
       ...paths,
@@ -104,20 +107,25 @@ async function jobsFor(selected: (path: string) => boolean, flags: string[]) {
   return jobs;
 }
 
-/** Where a test is. An example's own name would only repeat its file, as an absolute URL. */
-function place({ file, line, name }: TestCase): string {
-  return name.startsWith("file:") ? file : `${file}:${line} ${name}`;
+/**
+ * What a test is called: by the file that runs it, which need not be the one that it is written in.
+ * An example's own name would only repeat its file, as an absolute URL.
+ */
+function nameOf(label: string, { file, name }: TestCase): string {
+  return name.startsWith("file:") ? file : `${label}: ${name}`;
 }
 
 function printSlowest(outcomes: Outcome[]): void {
-  const slow = outcomes.flatMap(({ cases }) => cases)
-    .filter(({ seconds }) => seconds >= SLOW_SECONDS)
+  const all = outcomes.flatMap(({ label, cases }) =>
+    cases.map((test) => ({ name: nameOf(label, test), seconds: test.seconds }))
+  );
+  const slow = all.filter(({ seconds }) => seconds >= SLOW_SECONDS)
     .sort((a, b) => b.seconds - a.seconds)
     .slice(0, SLOWEST_SHOWN);
   if (slow.length === 0) return;
   console.log("\nslowest:");
-  for (const test of slow) {
-    console.log(`${test.seconds.toFixed(1).padStart(7)} s  ${place(test)}`);
+  for (const { name, seconds } of slow) {
+    console.log(`${seconds.toFixed(1).padStart(7)} s  ${name}`);
   }
 }
 
@@ -128,7 +136,7 @@ function* failuresOf({ label, cases, trouble, output }: Outcome) {
   for (const test of cases) {
     if (test.outcome !== "failed") continue;
     const lines = test.message.split("\n");
-    yield paragraph(place(test), lines.slice(0, LINES_SHOWN));
+    yield paragraph(nameOf(label, test), lines.slice(0, LINES_SHOWN));
   }
   if (trouble === "") return;
   const lines = plain(output).trimEnd().split("\n");
@@ -148,7 +156,7 @@ function printFailures(title: string, outcomes: Outcome[]): void {
 /** How much time there is. */
 interface Times {
   /** When the last may begin, as `performance.now()`. */
-  readonly deadline: number;
+  deadline: number;
   /** How long each may take, in seconds. */
   readonly limit: number;
 }
@@ -157,16 +165,16 @@ interface Times {
 async function runAll(
   jobs: Job[],
   lanes: number,
-  { deadline, limit }: Times,
+  times: Times,
 ): Promise<Outcome[]> {
   const scratch = await Deno.makeTempDir({ prefix: "uring-tests-" });
   try {
     const outcomes: Outcome[] = [];
     const left = new Set(jobs);
     await inLanes(jobs, lanes, async (job) => {
-      if (performance.now() > deadline) return false;
+      if (performance.now() > times.deadline) return false;
       left.delete(job);
-      const outcome = await run(job, scratch, { limit });
+      const outcome = await run(job, scratch, times.limit);
       console.log(outcome.output.trimEnd());
       outcomes.push(outcome);
       return true;
@@ -194,6 +202,16 @@ async function runAgain(
   return counted;
 }
 
+/** Who is asked to stop ends what runs, and says how far it came. */
+function stopOnSignals(times: Times): void {
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      times.deadline = -Infinity;
+      endAll();
+    });
+  }
+}
+
 async function main(args: string[]): Promise<number> {
   Deno.chdir(ROOT);
   const options = args.filter((argument) => argument.startsWith("-"));
@@ -207,6 +225,7 @@ async function main(args: string[]): Promise<number> {
     deadline: performance.now() + seconds("within", Infinity) * 1000,
     limit: seconds("hang", HANG),
   };
+  stopOnSignals(times);
   const parts = args.filter((argument) => !argument.startsWith("-"))
     .map((part) => part.replace(/^\.\//, ""));
   const jobs = await jobsFor(

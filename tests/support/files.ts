@@ -86,15 +86,15 @@ export class Pipe implements Disposable {
   }
 }
 
-/** Bytes that are different at each place. */
+/** Bytes that differ from place to place, so that a block in the wrong place shows. */
 export function pattern(length: number, seed = 1): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
+  const words = new Uint32Array(Math.ceil(length / 4));
   let state = seed | 0;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1103515245) + 12345) | 0;
-    bytes[i] = state >>> 16;
+  for (let i = 0; i < words.length; i++) {
+    state = Math.imul(state, 1664525) + 1013904223 | 0;
+    words[i] = state;
   }
-  return bytes;
+  return new Uint8Array(words.buffer, 0, length);
 }
 
 /** The error that an action throws; it must be one of the kernel's, with this errno's name. */

@@ -2,10 +2,8 @@
 
 /** One test, or one step of a test. */
 export interface TestCase {
-  /** Its module, relative to the project: `./tests/unit/junit.test.ts`. */
+  /** The module that it is written in, relative to the project: `./tests/support/rings.ts`. */
   file: string;
-  /** Its line in that module. */
-  line: number;
   /** Its name; of a step `test > step`. */
   name: string;
   /** How long it took. */
@@ -76,7 +74,6 @@ export function parseJunit(xml: string): TestCase[] {
         .exec(body)?.groups;
     cases.push({
       file: attributes.get("classname") ?? "",
-      line: Number(attributes.get("line") ?? 0),
       name: attributes.get("name") ?? "",
       seconds: Number(time),
       outcome: problem

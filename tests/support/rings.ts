@@ -6,10 +6,10 @@ import {
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_SINGLE_ISSUER,
   IORING_SETUP_SQPOLL,
-  isSystemError,
 } from "../../ffi/mod.ts";
 import { type OpcodeName, opcodes } from "../../ops/opcodes.ts";
 import { Ring, type RingOptions } from "../../ring/mod.ts";
+import { canMake } from "./setup.ts";
 
 /** A kind of ring that tests run on. */
 export interface RingKind {
@@ -31,20 +31,8 @@ function kind(name: string, options: RingOptions): RingKind {
       ...more,
       flags: (options.flags ?? 0) | (more.flags ?? 0),
     });
-  return { name, supported: canMake(make), options, make };
-}
-
-/** Only what the kernel answers counts as "cannot": anything else is a bug and is thrown. */
-function canMake(make: () => Ring): boolean {
-  try {
-    make().close();
-    return true;
-  } catch (error) {
-    const missing = isSystemError(error) ||
-      (error instanceof Error && error.message.startsWith("liburing 2.3"));
-    if (missing) return false;
-    throw error;
-  }
+  const supported = canMake(options.flags ?? 0, options);
+  return { name, supported, options, make };
 }
 
 const DEFERRED = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;

@@ -1,15 +1,20 @@
 /** What rings this kernel can make. */
 
 import { isSystemError } from "../../ffi/mod.ts";
-import { Ring } from "../../ring/mod.ts";
+import { Ring, type RingOptions } from "../../ring/mod.ts";
 
-/** Whether this kernel makes rings with these `IORING_SETUP_*`. */
-export function canMake(flags: number): boolean {
+/**
+ * Whether rings with these `IORING_SETUP_*` can be made here. Only what the kernel answers, and a
+ * library that is missing, counts as "cannot": anything else is a bug and is thrown.
+ */
+export function canMake(flags: number, options: RingOptions = {}): boolean {
   try {
-    new Ring({ entries: 2, flags }).close();
+    new Ring({ entries: 2, ...options, flags }).close();
     return true;
   } catch (error) {
-    if (isSystemError(error)) return false;
+    const missing = isSystemError(error) ||
+      (error instanceof Error && error.message.startsWith("liburing 2.3"));
+    if (missing) return false;
     throw error;
   }
 }

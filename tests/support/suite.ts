@@ -32,12 +32,6 @@ export interface Totals {
   skipped: number;
 }
 
-/** How a child is run. */
-export interface RunOptions {
-  /** After how many seconds it counts as hanging, and is killed. */
-  limit?: number;
-}
-
 async function readReport(path: string): Promise<TestCase[] | undefined> {
   try {
     return parseJunit(await Deno.readTextFile(path));
@@ -58,42 +52,65 @@ function troubleOf(
   if (job.reports && !cases) {
     return `ended with status ${status.code} and without a report`;
   }
-  const explained = cases?.some((test) => test.outcome === "failed");
+  const failures = cases?.filter((test) => test.outcome === "failed") ?? [];
+  // An error that is no test's cancels tests, and is in no report.
+  const explained = failures.length > 0 &&
+    failures.every((test) => test.message !== "Cancelled");
   if (!status.success && !explained) return `status ${status.code}, see above`;
   return "";
+}
+
+/** The children, each the leader of a process group. */
+const running = new Set<Deno.ChildProcess>();
+
+/** Ends a child, and what it has started and left behind. */
+function end({ pid }: Deno.ChildProcess): void {
+  try {
+    Deno.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // all are gone
+  }
+}
+
+/** Ends every child that runs. */
+export function endAll(): void {
+  running.forEach(end);
 }
 
 /** To the file $0, so that both outputs keep their order, and nobody else's comes between. */
 const CAPTURED = 'exec "$@" >"$0" 2>&1';
 
 /**
- * Runs one child.
+ * Runs one child. What it leaves behind is ended with it.
  *
  * @param job what to run
  * @param scratch a directory for its report and its output
- * @param options how long it may take
+ * @param limit after how many seconds it counts as hanging, and is killed
  * @returns its tests, what it printed, and what else went wrong
  */
 export async function run(
   job: Job,
   scratch: string,
-  { limit = 240 }: RunOptions = {},
+  limit: number,
 ): Promise<Outcome> {
   const directory = await Deno.makeTempDir({ dir: scratch });
   const [report, printed] = [`${directory}/report.xml`, `${directory}/output`];
   const args = job.reports ? [...job.args, `--junit-path=${report}`] : job.args;
-  const deno = [Deno.execPath(), args[0] ?? "", "--quiet", ...args.slice(1)];
   const child = new Deno.Command("sh", {
-    args: ["-c", CAPTURED, printed, ...deno],
+    args: ["-c", CAPTURED, printed, Deno.execPath(), ...args],
     stdin: "null",
+    detached: true,
   }).spawn();
+  running.add(child);
   let hung: number | undefined;
   const timer = setTimeout(() => {
     hung = limit;
-    child.kill("SIGKILL");
+    end(child);
   }, limit * 1000);
   const status = await child.status;
   clearTimeout(timer);
+  running.delete(child);
+  end(child);
   const cases = job.reports ? await readReport(report) : undefined;
   const output = await Deno.readTextFile(printed);
   await Deno.remove(directory, { recursive: true });

@@ -1,6 +1,7 @@
 /** Runs our `cat` and `cp` beside coreutils', on the same files. @module */
 
 import { assertEquals } from "@std/assert";
+import { pattern as bytes } from "./files.ts";
 
 const examples = `${import.meta.dirname}/../../examples`;
 let programs = examples;
@@ -242,13 +243,7 @@ export function sparse(path: string, size: number): void {
   }
 }
 
-/** Bytes that differ from place to place, so that a block in the wrong place shows. */
+/** Bytes that differ from place to place, and from those of another length. */
 export function pattern(length: number): Uint8Array {
-  const words = new Uint32Array(Math.ceil(length / 4));
-  let state = length | 1;
-  for (let i = 0; i < words.length; i++) {
-    state = Math.imul(state, 1664525) + 1013904223 | 0;
-    words[i] = state;
-  }
-  return new Uint8Array(words.buffer, 0, length);
+  return bytes(length, length);
 }

@@ -28,12 +28,6 @@ function sameElements(a: Uint8Array, b: Uint8Array): boolean {
 
 /** Equality of the kinds whose contents are no properties; undefined for every other kind. */
 function sameContents(a: object, b: object): boolean | undefined {
-  if (a instanceof Date && b instanceof Date) {
-    return Object.is(a.getTime(), b.getTime());
-  }
-  if (a instanceof RegExp || a instanceof URL) {
-    return String(a) === String(b);
-  }
   if (a instanceof TypedArray && b instanceof TypedArray) {
     return sameElements(a, b);
   }
@@ -49,33 +43,26 @@ function sameContents(a: object, b: object): boolean | undefined {
   return undefined;
 }
 
-function sameMembers(
-  a: Set<unknown>,
-  b: Set<unknown>,
-  compare: Compare,
-): boolean {
-  if (a.size !== b.size) return false;
-  const unmatched = [...b].filter((member) => !a.has(member));
-  return [...a].filter((member) => !b.has(member)).every((member) => {
-    const index = unmatched.findIndex((other) => compare(member, other));
-    if (index >= 0) unmatched.splice(index, 1);
-    return index >= 0;
-  });
+type Collection = Set<unknown> | Map<unknown, unknown>;
+
+function isCollection(value: object): value is Collection {
+  return value instanceof Set || value instanceof Map;
 }
 
 /** Keys may be objects: then any entry with an equal key and an equal value will do. */
-function sameEntries(
-  a: Map<unknown, unknown>,
-  b: Map<unknown, unknown>,
-  compare: Compare,
-): boolean {
-  return a.size === b.size && [...a].every(([key, value]) => {
-    if (b.has(key)) return compare(value, b.get(key));
-    return isObject(key) &&
-      [...b].some((entry) =>
-        compare(key, entry[0]) && compare(value, entry[1])
-      );
-  });
+function sameEntries(a: Collection, b: Collection, compare: Compare): boolean {
+  if (a.size !== b.size) return false;
+  const entries = [...a.entries()];
+  const others = [...b.entries()];
+  if (entries.some(([key]) => isObject(key))) {
+    return entries.every(([key, value]) =>
+      others.some((other) => compare(key, other[0]) && compare(value, other[1]))
+    );
+  }
+  const found = new Map(others);
+  return entries.every(([key, value]) =>
+    found.has(key) && compare(value, found.get(key))
+  );
 }
 
 /** Own enumerable properties; of a class's instance also its hidden ones and its getters. */
@@ -97,8 +84,13 @@ function keysOf(value: object): Set<PropertyKey> {
   return keys;
 }
 
+/** What their text tells all of. */
+const TEXTUAL = new Set<unknown>([RegExp.prototype, URL.prototype]);
+
 function sameProperties(a: object, b: object, compare: Compare): boolean {
   if (Object.keys(a).length !== Object.keys(b).length) return false;
+  if (isCollection(a) && isCollection(b)) return sameEntries(a, b, compare);
+  if (TEXTUAL.has(prototypeOf(a))) return String(a) === String(b);
   return [...keysOf(a).union(keysOf(b))].every((key) =>
     key in a === key in b && compare(Reflect.get(a, key), Reflect.get(b, key))
   );
@@ -121,18 +113,18 @@ export function equal(a: unknown, b: unknown): boolean {
 
   function compare(a: unknown, b: unknown): boolean {
     if (sameValueZero(a, b)) return true;
-    if (!isObject(a) || !isObject(b) || prototypeOf(a) !== prototypeOf(b)) {
-      return false;
+    if (!isObject(a) || !isObject(b)) return false;
+    if (a instanceof Date && b instanceof Date) {
+      return Object.is(a.getTime(), b.getTime());
     }
+    if (prototypeOf(a) !== prototypeOf(b)) return false;
     const same = sameContents(a, b);
     if (same !== undefined) return same;
-    if (seen.get(a) === b) return true;
-    seen.set(a, b);
     if (a instanceof WeakRef && b instanceof WeakRef) {
       return compare(a.deref(), b.deref());
     }
-    if (a instanceof Set && b instanceof Set) return sameMembers(a, b, compare);
-    if (a instanceof Map && b instanceof Map) return sameEntries(a, b, compare);
+    if (seen.get(a) === b) return true;
+    seen.set(a, b);
     return sameProperties(a, b, compare);
   }
 }

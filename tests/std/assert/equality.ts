@@ -133,39 +133,51 @@ export function assertNotStrictEquals<T>(
   );
 }
 
-type Loose = Record<PropertyKey, unknown>;
+/** Pairs of objects that are being narrowed: circular ones come back to themselves. */
+type Seen = Map<object, object>;
 
-/** `actual` with only the properties, entries and members that `expected` has too, at every depth. */
-function subset(
-  actual: object,
-  expected: object,
-  seen: Map<object, object>,
-): unknown {
+/** `actual` with only what `expected` has too: items, entries, members, or else properties. */
+function narrow(actual: unknown, expected: unknown, seen: Seen): unknown {
+  if (!isBranch(actual) || !isBranch(expected)) return actual;
   if (actual instanceof RegExp || actual instanceof Date) return actual;
+  if (seen.get(actual) === expected) return actual;
+  seen.set(actual, expected);
   if (actual instanceof Set && expected instanceof Set) {
-    return new Set([...actual].filter((member) => expected.has(member)));
+    return actual.intersection(expected);
   }
   if (actual instanceof Map && expected instanceof Map) {
     const shared = [...actual].filter(([key]) => expected.has(key));
     return new Map(
-      shared.map(([key, value]) => [key, narrow(value, expected.get(key))]),
+      shared.map(([key, value]) => [
+        key,
+        narrow(value, expected.get(key), seen),
+      ]),
     );
   }
-  if (seen.has(actual)) return seen.get(actual);
-  const kept: Loose = {};
-  seen.set(actual, kept);
-  for (const key of Reflect.ownKeys(actual)) {
-    if (key in expected) {
-      kept[key] = narrow(Reflect.get(actual, key), Reflect.get(expected, key));
-    }
+  if (Array.isArray(actual) && Array.isArray(expected)) {
+    const length = Math.min(actual.length, expected.length);
+    return Array.from(
+      { length },
+      (_, at) => narrow(actual[at], expected[at], seen),
+    );
   }
-  return kept;
+  return properties(actual, expected, seen);
+}
 
-  function narrow(value: unknown, wanted: unknown): unknown {
-    const bothObjects = typeof value === "object" && value !== null &&
-      typeof wanted === "object" && wanted !== null;
-    return bothObjects ? subset(value, wanted, seen) : value;
-  }
+/** The properties that both have; all of the first if they share none, so that they differ. */
+function properties(actual: object, expected: object, seen: Seen): object {
+  const keys = Reflect.ownKeys(actual);
+  const shared = keys.filter((key) => Object.hasOwn(expected, key));
+  const none = shared.length === 0 && Reflect.ownKeys(expected).length > 0;
+  return Object.fromEntries(
+    (none ? keys : shared).map((key) => {
+      const value: unknown = Reflect.get(actual, key);
+      return [
+        key,
+        none ? value : narrow(value, Reflect.get(expected, key), seen),
+      ];
+    }),
+  );
 }
 
 /**
@@ -184,8 +196,8 @@ export function assertObjectMatch(
   msg?: string,
 ): void {
   assertEquals(
-    subset(actual, expected, new Map()),
-    subset(expected, expected, new Map()),
+    narrow(actual, expected, new Map()),
+    narrow(expected, expected, new Map()),
     msg,
   );
 }

@@ -157,7 +157,7 @@ export async function assertRejects<E extends Error = Error>(
       { cause: error },
     );
   }
-  if (typeof promise?.then !== "function") {
+  if (typeof promise !== "object" || typeof promise?.then !== "function") {
     throw new AssertionError(
       `Function throws when expected to reject${suffix(message)}`,
     );

@@ -44,13 +44,6 @@ export function assertExists<T>(
   );
 }
 
-/** Any class that can be constructed. */
-// deno-lint-ignore no-explicit-any -- only `any` accepts every constructor
-export type AnyConstructor = new (...args: any[]) => any;
-
-/** The instances of a class. */
-export type GetConstructorType<T extends AnyConstructor> = InstanceType<T>;
-
 function typeName(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   return typeof value === "object"
@@ -66,11 +59,14 @@ function typeName(value: unknown): string {
  * @param msg words to add to the error
  * @throws {AssertionError} when it is not
  */
-export function assertInstanceOf<T extends AnyConstructor>(
+export function assertInstanceOf<
+  // deno-lint-ignore no-explicit-any -- only `any` accepts every constructor
+  T extends abstract new (...args: any[]) => any,
+>(
   actual: unknown,
   expectedType: T,
   msg = "",
-): asserts actual is GetConstructorType<T> {
+): asserts actual is InstanceType<T> {
   if (actual instanceof expectedType) return;
   const found = typeName(actual);
   const but = found === expectedType.name
@@ -259,7 +255,7 @@ export function assertArrayIncludes<T>(
 ): void {
   const members = Array.from(actual);
   const missing = Array.from(expected).filter((wanted) =>
-    !members.some((member) => equal(member, wanted))
+    !members.some((member) => equal(wanted, member))
   );
   if (missing.length === 0) return;
   throw new AssertionError(

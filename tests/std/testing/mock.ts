@@ -131,7 +131,7 @@ function replace<Self extends object, Name extends MethodNames<Self>>(
   Object.defineProperty(self, name, {
     configurable: true,
     enumerable: own?.enumerable ?? false,
-    writable: own?.writable ?? true,
+    writable: own?.writable ?? false,
     value: spy,
   });
   return spy;
@@ -249,11 +249,14 @@ export function assertSpyCall<Self, Args extends unknown[], Return>(
     }
     assertEquals<unknown>(call.returned, expected.returned);
   }
-  if (expected.error) {
+  if ("error" in expected) {
     if (!("error" in call)) {
       throw new AssertionError("Spy call did not throw, a value was returned");
     }
-    const { Class, msgIncludes } = expected.error;
-    assertIsError(call.error, Class, msgIncludes);
+    assertIsError(
+      call.error,
+      expected.error?.Class,
+      expected.error?.msgIncludes,
+    );
   }
 }

@@ -34,6 +34,7 @@ const real = {
   setInterval: globalThis.setInterval,
   clearInterval: globalThis.clearInterval,
 };
+const realTimeout = AbortSignal.timeout;
 
 let active: FakeTime | undefined;
 
@@ -49,8 +50,9 @@ function fakeDate(now: () => number): DateConstructor {
 }
 
 /**
- * Replaces `Date`, `setTimeout`, `setInterval` and their clear functions by fakes whose time stands
- * still until it is moved. `restore`, or the end of a `using` block, brings the real ones back.
+ * Replaces `Date`, `setTimeout`, `setInterval`, their clear functions and `AbortSignal.timeout` by
+ * fakes whose time stands still until it is moved. `restore`, or the end of a `using` block, brings
+ * the real ones back.
  *
  * ```ts
  * import { FakeTime } from "@std/testing/time";
@@ -71,15 +73,16 @@ export class FakeTime {
   #lastId = 0;
 
   /**
-   * Starts the fake clock, instead of any that still runs.
+   * Starts the fake clock.
    *
    * @param start the time that it shows first; by default the real one
-   * @throws {TimeError} when `start` is no valid time
+   * @throws {TimeError} when another one runs
+   * @throws {TypeError} when `start` is no valid time
    */
   constructor(start?: number | string | Date | null) {
-    active?.restore();
+    if (active !== undefined) throw new TimeError("time is already faked");
     this.start = new real.Date(start ?? real.Date.now()).getTime();
-    if (Number.isNaN(this.start)) throw new TimeError("invalid start time");
+    if (Number.isNaN(this.start)) throw new TypeError("invalid start time");
     this.#now = this.start;
     const clear = (id?: number) => {
       this.#timers = this.#timers.filter((timer) => timer.id !== id);
@@ -91,7 +94,15 @@ export class FakeTime {
       clearTimeout: clear,
       clearInterval: clear,
     });
+    AbortSignal.timeout = (delay) => this.#signal(delay);
     active = this;
+  }
+
+  #signal(delay: number): AbortSignal {
+    const controller = new AbortController();
+    const reason = new DOMException("Signal timed out.", "TimeoutError");
+    this.#schedule(false, () => controller.abort(reason), delay);
+    return controller.signal;
   }
 
   #schedule(
@@ -100,6 +111,9 @@ export class FakeTime {
     delay = 0,
     ...args: unknown[]
   ): number {
+    if (typeof callback !== "function") {
+      throw new TimeError("FakeTime calls functions only");
+    }
     const wait = Math.max(repeat ? 1 : 0, Math.floor(delay));
     const id = ++this.#lastId;
     this.#timers.push({
@@ -211,6 +225,7 @@ export class FakeTime {
     if (active !== this) throw new TimeError("time already restored");
     active = undefined;
     Object.assign(globalThis, real);
+    AbortSignal.timeout = realTimeout;
   }
 
   /** As `restore`. */

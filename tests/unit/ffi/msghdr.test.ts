@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { MSGHDR_SIZE, readMsghdr, writeMsghdr } from "../../ffi/mod.ts";
-import abi from "../golden/abi.json" with { type: "json" };
+import { MSGHDR_SIZE, readMsghdr, writeMsghdr } from "../../../ffi/mod.ts";
+import abi from "../../golden/abi.json" with { type: "json" };
 
 const { size, fields } = abi.structs.msghdr;
 

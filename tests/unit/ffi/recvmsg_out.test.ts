@@ -6,8 +6,8 @@ import {
   readRecvmsgOut,
   rights,
   writeControl,
-} from "../../ffi/mod.ts";
-import abi from "../golden/abi.json" with { type: "json" };
+} from "../../../ffi/mod.ts";
+import abi from "../../golden/abi.json" with { type: "json" };
 
 const { size, fields } = abi.structs.io_uring_recvmsg_out;
 

@@ -1,7 +1,7 @@
 /** The structs of files: `iovec`, `open_how`, `statx`. */
 
 import { assertEquals } from "@std/assert";
-import { iovec, open_how, statx } from "../../ffi/layout.ts";
+import { iovec, open_how, statx } from "../../../ffi/layout.ts";
 import {
   S_IFBLK,
   S_IFCHR,
@@ -14,10 +14,10 @@ import {
   STATX_BTIME,
   STATX_CTIME,
   STATX_MTIME,
-} from "../../ffi/linux.ts";
-import { writeIovec } from "../../ffi/structs/iovec.ts";
-import { writeOpenHow } from "../../ffi/structs/open_how.ts";
-import { readStatx } from "../../ffi/structs/statx.ts";
+} from "../../../ffi/linux.ts";
+import { writeIovec } from "../../../ffi/structs/iovec.ts";
+import { writeOpenHow } from "../../../ffi/structs/open_how.ts";
+import { readStatx } from "../../../ffi/structs/statx.ts";
 
 /** A view in the middle of memory, filled with what must not be touched. */
 function filledView(size: number): [DataView, Uint8Array] {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { forbidden, hasCompiler } from "../support/forbid.ts";
+import { forbidden, hasCompiler } from "../../support/forbid.ts";
 
 const EPERM = 1;
 const ENOSYS = 38;

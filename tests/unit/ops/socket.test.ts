@@ -21,9 +21,9 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
   takeBlock,
-} from "../../ffi/mod.ts";
-import * as ops from "../../ops/mod.ts";
-import { Sqe } from "../../ring/mod.ts";
+} from "../../../ffi/mod.ts";
+import * as ops from "../../../ops/mod.ts";
+import { Sqe } from "../../../ring/mod.ts";
 
 takeBlock(1).release(); // loads the C library, for good: before tests that look for leaks
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import * as abi from "../../ffi/abi.ts";
-import { type Opcode, opcodeOf, opcodes } from "../../ops/opcodes.ts";
+import * as abi from "../../../ffi/abi.ts";
+import { type Opcode, opcodeOf, opcodes } from "../../../ops/opcodes.ts";
 
 const all: Opcode[] = Object.values(opcodes);
 

@@ -10,7 +10,7 @@ import {
   errnoName,
   errnoNumber,
   strerror,
-} from "../../ffi/errno.ts";
+} from "../../../ffi/errno.ts";
 
 /** The kernel's errnos end here; those above are libuv's own. */
 const LARGEST = 133;

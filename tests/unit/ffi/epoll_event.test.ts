@@ -3,9 +3,9 @@ import {
   EPOLL_EVENT_SIZE,
   readEpollEvent,
   writeEpollEvent,
-} from "../../ffi/mod.ts";
-import { epollEventLayout } from "../../ffi/layout/arch.ts";
-import abi from "../golden/abi.json" with { type: "json" };
+} from "../../../ffi/mod.ts";
+import { epollEventLayout } from "../../../ffi/layout/arch.ts";
+import abi from "../../golden/abi.json" with { type: "json" };
 
 const golden = {
   x86_64: abi.structs.epoll_event,

@@ -1,6 +1,6 @@
 /** The test runner counts what it should, whatever its children do. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { parseJunit } from "../support/junit.ts";
+import { parseJunit } from "../../support/junit.ts";
 import {
   inLanes,
   type Job,
@@ -9,7 +9,7 @@ import {
   run,
   summary,
   total,
-} from "../support/suite.ts";
+} from "../../support/suite.ts";
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="5" failures="1" errors="1" time="2.0">
@@ -47,7 +47,6 @@ Deno.test("parseJunit reads every outcome", () => {
   assertEquals(cases[0]?.seconds, 1.25);
   assertEquals(cases[1], {
     file: "./a.test.ts",
-    line: 2,
     name: 'bad <&"> A',
     seconds: 0.015,
     outcome: "failed",
@@ -106,6 +105,21 @@ const CASES: Case[] = [
     trouble: /^status 1, see above$/,
   },
   {
+    name: "an error of no test's, which cancels those that were to come",
+    source: `Deno.test("a", () => { Promise.reject(new Error("bad")); });
+      Deno.test("b", () => {});`,
+    expected: "0 passed, 3 failed, 0 skipped",
+    trouble: /^status 1, see above$/,
+  },
+  {
+    name: "a leak",
+    source: `Deno.test({ name: "a", sanitizeResources: true, fn() {
+        Deno.openSync("/dev/null");
+      } });`,
+    expected: "0 passed, 1 failed, 0 skipped",
+    trouble: /^$/,
+  },
+  {
     name: "a forgotten only",
     source: `Deno.test.only("a", () => {}); Deno.test("b", () => {});`,
     expected: "1 passed, 1 failed, 0 skipped",
@@ -144,22 +158,51 @@ const CASES: Case[] = [
   },
 ];
 
-for (const { name, source, expected, trouble, limit = 60 } of CASES) {
+/** Runs a test file, alone in a directory. */
+async function runSource(source: string, limit = 60): Promise<Outcome> {
+  const scratch = await Deno.makeTempDir({ prefix: "uring-runner-" });
+  try {
+    const path = `${scratch}/inner.test.ts`;
+    await Deno.writeTextFile(path, source);
+    const args = ["test", "--allow-all", "--no-config", "--no-check", path];
+    const job = { label: path, args, reports: true, alone: false };
+    return await run(job, scratch, limit);
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+for (const { name, source, expected, trouble, limit } of CASES) {
   Deno.test(`run: ${name}`, async () => {
-    const scratch = await Deno.makeTempDir({ prefix: "uring-runner-" });
-    try {
-      const path = `${scratch}/inner.test.ts`;
-      await Deno.writeTextFile(path, source);
-      const args = ["test", "--allow-all", "--no-config", "--no-check", path];
-      const outcome = await run(
-        { label: path, args, reports: true, alone: false },
-        scratch,
-        { limit },
-      );
-      assertMatch(outcome.trouble, trouble);
-      assertEquals(summary(total([outcome])), expected);
-    } finally {
-      await Deno.remove(scratch, { recursive: true });
+    const outcome = await runSource(source, limit);
+    assertMatch(outcome.trouble, trouble);
+    assertEquals(summary(total([outcome])), expected);
+  });
+}
+
+async function isAlive(pid: string): Promise<boolean> {
+  try {
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+    // Nobody may have waited for it yet.
+    return !/\) [ZX]/.test(stat);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+for (const [how, rest] of [["passes", ""], ["hangs", "while (true);"]]) {
+  Deno.test(`run: a child that ${how} leaves no process behind`, async () => {
+    const source = `Deno.test({ name: "a", sanitizeResources: false, fn() {
+      const { pid } = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+      console.log(\`pid \${pid}.\`);
+      ${rest}
+    }, sanitizeOps: false });`;
+    const { output } = await runSource(source, how === "hangs" ? 1 : 60);
+    const pid = /pid (\d+)\./.exec(output)?.[1] ?? "";
+    assertMatch(pid, /^\d+$/, output);
+    while (await isAlive(pid)) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
   });
 }
@@ -173,6 +216,7 @@ Deno.test("run: what is printed is kept in its order, on both outputs", async ()
     const { output } = await run(
       { label: "eval", args, reports: false, alone: false },
       scratch,
+      60,
     );
     assertEquals(output, "0\n0\n1\n1\n2\n2\n");
     assertEquals([...Deno.readDirSync(scratch)], []);

@@ -7,8 +7,8 @@ import {
   receivedFds,
   rights,
   writeControl,
-} from "../../ffi/mod.ts";
-import abi from "../golden/abi.json" with { type: "json" };
+} from "../../../ffi/mod.ts";
+import abi from "../../golden/abi.json" with { type: "json" };
 
 const { cmsghdr } = abi.structs;
 

@@ -1,4 +1,7 @@
-/** The local stand-ins of `@std/assert` and `@std/testing` do what std's own do. */
+/**
+ * The local stand-ins of `@std/assert` and `@std/testing` do what std's own do: but for the one test
+ * of our own words, these pass with `@std/assert` 1.0.19 and `@std/testing` 1.0.20 in their place.
+ */
 import {
   assert,
   assertAlmostEquals,
@@ -33,7 +36,7 @@ import {
   spy,
   stub,
 } from "@std/testing/mock";
-import { FakeTime } from "@std/testing/time";
+import { FakeTime, TimeError } from "@std/testing/time";
 
 /** Without the assertions under test, which might be the ones that are broken. */
 function fails(run: () => unknown, message: RegExp): void {
@@ -66,6 +69,10 @@ class Point {
   }
 }
 
+class Moment extends Date {}
+
+const key = {};
+
 const circular = () => {
   const value: { self?: unknown } = {};
   value.self = value;
@@ -81,14 +88,21 @@ Deno.test("equal: pairs that are", () => {
     [Object.create(null), {}],
     [new Date(5), new Date(5)],
     [new Date(NaN), new Date(NaN)],
+    [new Moment(5), new Date(5)],
     [/a/g, /a/g],
     [new URL("file:///a"), new URL("file:///a")],
     [new Uint8Array([1, 2]), new Uint8Array([1, 2])],
     [new BigInt64Array([1n]), new BigInt64Array([1n])],
     [new Uint8Array([1, 2]).buffer, new Uint8Array([1, 2]).buffer],
     [new Set([1, { a: 1 }]), new Set([1, { a: 1 }])],
+    [new Set([0, NaN]), new Set([-0, NaN])],
+    // One of the other's will do for both.
+    [new Set([{ a: 1 }, { a: 1 }]), new Set([{ a: 1 }, { a: 2 }])],
+    [new Map([[key, 1], [{}, 2]]), new Map([[key, 2], [{}, 1]])],
     [new Map([[{ k: 1 }, 1]]), new Map([[{ k: 1 }, 1]])],
     [new Map([[1, { v: 1 }]]), new Map([[1, { v: 1 }]])],
+    [new Float64Array([NaN, 0]), new Float64Array([NaN, -0])],
+    [new Uint8Array([9, 1]).subarray(1), new Uint8Array([1])],
     [new Point(1, 2), new Point(1, 2)],
     [circular(), circular()],
     [{ [Symbol.for("s")]: 1 }, { [Symbol.for("s")]: 1 }],
@@ -106,8 +120,12 @@ Deno.test("equal: pairs that are not", () => {
     [{ a: undefined }, { b: undefined }],
     [[1, 2], [1, 2, 3]],
     [[], {}],
+    // deno-lint-ignore no-sparse-arrays -- a hole is no undefined
+    [[, 1], [undefined, 1]],
     [new Date(5), new Date(6)],
     [/a/g, /a/i],
+    [/a/, Object.assign(/a/, { b: 1 })],
+    [new Map(), Object.assign(new Map(), { a: 1 })],
     [new Uint8Array([1]), new Int8Array([1])],
     [new Uint8Array([1, 2]), new Uint8Array([1, 3])],
     [new Uint8Array(2).buffer, new Uint8Array(3).buffer],
@@ -120,6 +138,8 @@ Deno.test("equal: pairs that are not", () => {
     [new Point(1), { x: 1 }],
     [new Point(1, 2), new Point(1, 3)],
     [new Error("a"), new Error("b")],
+    [new Error("a"), new TypeError("a")],
+    [new Error("a", { cause: 1 }), new Error("a", { cause: 2 })],
     [{ [Symbol.for("s")]: 1 }, { [Symbol.for("s")]: 2 }],
   ];
   for (const [a, b] of pairs) {
@@ -166,9 +186,16 @@ Deno.test("assertObjectMatch", () => {
   assertObjectMatch(actual, { b: { c: [1, { d: 2 }], f: new Date(1) } });
   assertObjectMatch(actual, { m: new Map([["k", 1]]), s: new Set([2]) });
   assertObjectMatch(actual, { p: { x: 1 } });
+  assertObjectMatch(actual, { b: { c: [1] } });
   assertObjectMatch(circular(), circular());
   fails(() => assertObjectMatch(actual, { a: 2 }), NOT_EQUAL);
   fails(() => assertObjectMatch(actual, { z: undefined }), NOT_EQUAL);
+  fails(
+    () => assertObjectMatch(actual, { b: { c: [1, { d: 2 }, 3] } }),
+    NOT_EQUAL,
+  );
+  // What is inherited is no property.
+  fails(() => assertObjectMatch(actual, { p: { hidden: 2 } }), NOT_EQUAL);
   fails(
     () => assertObjectMatch(actual, { b: { c: [1, { d: 3 }] } }),
     NOT_EQUAL,
@@ -253,6 +280,10 @@ Deno.test("assertRejects", async () => {
         assertRejects(() => {
           throw error;
         }),
+      /throws when expected to reject/,
+    ],
+    [
+      () => assertRejects(() => 1 as unknown as Promise<number>),
       /throws when expected to reject/,
     ],
   ];
@@ -355,8 +386,15 @@ Deno.test("FakeTime moves timers and Date", () => {
     assertFalse(time.next());
     assertEquals(Date.now(), 1200);
     assertEquals(time.start, 1000);
-    assertThrows(() => time.now = 5);
+    const signal = AbortSignal.timeout(50);
+    time.tick(49);
+    assertFalse(signal.aborted);
+    time.tick(1);
+    assertEquals(signal.reason.name, "TimeoutError");
+    assertThrows(() => time.now = 5, RangeError);
+    assertThrows(() => new FakeTime(), TimeError);
   }
+  assertThrows(() => new FakeTime("no time"), TypeError);
   assertGreaterOrEqual(Date.now(), realNow);
 });
 

@@ -1,8 +1,8 @@
 /** What cannot be cancelled yet is cancelled some time. */
 import { assertEquals } from "@std/assert";
-import { IORING_SETUP_SQPOLL } from "../../ffi/mod.ts";
-import { Insistence } from "../../proactor/insistence.ts";
-import type { Ring } from "../../ring/mod.ts";
+import { IORING_SETUP_SQPOLL } from "../../../ffi/mod.ts";
+import { Insistence } from "../../../proactor/insistence.ts";
+import type { Ring } from "../../../ring/mod.ts";
 
 /** Asks for one op to be cancelled, on a ring that finds it or not; tells which ways were tried. */
 async function attempts(

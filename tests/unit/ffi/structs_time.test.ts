@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { futex_waitv, siginfo_t } from "../../ffi/layout.ts";
-import { writeFutexWaitv } from "../../ffi/structs/futex.ts";
-import { readSiginfo } from "../../ffi/structs/siginfo.ts";
+import { futex_waitv, siginfo_t } from "../../../ffi/layout.ts";
+import { writeFutexWaitv } from "../../../ffi/structs/futex.ts";
+import { readSiginfo } from "../../../ffi/structs/siginfo.ts";
 import {
   checkMilliseconds,
   writeTimespec,
-} from "../../ffi/structs/timespec.ts";
+} from "../../../ffi/structs/timespec.ts";
 
 /** Memory with something else in it already, as blocks of the pool have. */
 function dirty(size: number): DataView {

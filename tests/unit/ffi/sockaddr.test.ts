@@ -9,8 +9,8 @@ import {
   showAddress,
   SOCKADDR_SIZE,
   type SocketAddressLike,
-} from "../../ffi/mod.ts";
-import abi from "../golden/abi.json" with { type: "json" };
+} from "../../../ffi/mod.ts";
+import abi from "../../golden/abi.json" with { type: "json" };
 
 // The C library is loaded once and for good: before the tests that look for leaks.
 parseIpv6("::1%lo");
