@@ -6,7 +6,11 @@
  * {@linkcode copyTree} do thousands of files. {@linkcode Uring} runs operations as promises, and
  * {@linkcode ops} has a builder for every opcode. Underneath, {@linkcode Ring} is the kernel's
  * interface, entry by entry, {@linkcode SqPoll} lets a thread of the kernel submit, and
- * {@linkcode ffi} is what all of it stands on.
+ * {@linkcode ffi} is what all of it stands on: constants, memory, structs.
+ *
+ * Linux 5.10 or later, and `--allow-ffi`; the file functions need `--allow-read` and
+ * `--allow-write` as Deno's own do. Where a kernel or a container forbids io_uring, what needs a ring
+ * throws an error that says why, and {@linkcode isSupported} is false.
  *
  * @example
  * ```ts

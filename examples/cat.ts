@@ -15,12 +15,12 @@ import { Input } from "./cat/input.ts";
 import { readRequest, type Request } from "./cat/options.ts";
 import { Pump } from "./cat/pump.ts";
 import { reason } from "./cp/trouble.ts";
+import { commandLine } from "./names.ts";
+import { NOBODY_READS, print } from "./print.ts";
 import { quoteIfNeeded } from "./quote.ts";
 import { fstat } from "./ring/files.ts";
 
 const STDOUT = 1;
-/** A shell's word for SIGPIPE, which ends coreutils' cat; Deno's processes ignore it. */
-const NOBODY_READS = 128 + 13;
 
 /** Below so many bytes a copy is quicker than a splice. */
 const SMALL = 256 * 1024;
@@ -106,14 +106,12 @@ export async function cat(args: readonly string[]): Promise<number> {
   if (typeof request !== "string") return concatenate(request);
   // Whoever wants no help need not wait for it.
   const { HELP, VERSION } = await import("./cat/usage.ts");
-  const text = new TextEncoder().encode(request === "help" ? HELP : VERSION);
-  await Deno.stdout.write(text);
-  return 0;
+  return print("cat", request === "help" ? HELP : VERSION);
 }
 
 if (import.meta.main) {
   try {
-    Deno.exit(await cat(Deno.args));
+    Deno.exit(await cat(commandLine()));
   } catch (error) {
     // No ring: the message says why, and what to do. A stack would hide it.
     if (!isSystemError(error)) throw error;

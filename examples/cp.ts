@@ -11,6 +11,8 @@
 import { Misuse } from "./cp/getopt.ts";
 import { type Operands, readOperands } from "./cp/operands.ts";
 import { Failure, readSettings, type Request } from "./cp/settings.ts";
+import { commandLine } from "./names.ts";
+import { print } from "./print.ts";
 
 /** What a command line asks for. */
 function understand(args: readonly string[]): [Request, Operands | null] {
@@ -57,13 +59,10 @@ export async function cp(args: readonly string[]): Promise<number> {
   if (typeof request === "string" || operands === null) {
     // Whoever wants no help need not wait for it.
     const { HELP, VERSION } = await import("./cp/usage.ts");
-    await Deno.stdout.write(
-      new TextEncoder().encode(request === "help" ? HELP : VERSION),
-    );
-    return 0;
+    return print("cp", request === "help" ? HELP : VERSION);
   }
   const { run } = await import("./cp/run.ts");
   return await run(request, operands);
 }
 
-if (import.meta.main) Deno.exit(await cp(Deno.args));
+if (import.meta.main) Deno.exit(await cp(commandLine()));

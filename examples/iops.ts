@@ -11,7 +11,6 @@
  * @module
  */
 
-import { isSystemError } from "../ffi/errors.ts";
 import { parse, type Plan, USAGE } from "./iops/arguments.ts";
 import { type Curve, drawSvg, htmlPage } from "./iops/chart.ts";
 import {
@@ -255,8 +254,10 @@ export async function iops(args: string[]): Promise<number> {
     await deliver(plan, runs, printer);
     return 0;
   } catch (error) {
-    const expected = error instanceof Refusal || isSystemError(error) ||
-      (error instanceof Error && error.constructor === Error);
+    // What a file, the kernel or Deno does not allow is said in a sentence.
+    const expected = error instanceof Error &&
+      (error instanceof Refusal || error instanceof Deno.errors.NotCapable ||
+        "code" in error || error.constructor === Error);
     if (!expected) throw error;
     console.error(`iops: ${error.message}`);
     return error instanceof Refusal ? 2 : 1;

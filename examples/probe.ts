@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { isSystemError } from "../ffi/errors.ts";
 import { Ring } from "../ring/mod.ts";
+import { print } from "./print.ts";
 import { advise } from "./probe/advice.ts";
 import { disk } from "./probe/disk.ts";
 import { featuresOf } from "./probe/features.ts";
@@ -91,8 +92,7 @@ function parse(args: string[]): { json: boolean; path: string } | number {
       allowPositionals: true,
     });
     if (values.help) {
-      console.log(USAGE);
-      return 0;
+      return print("probe", `${USAGE}\n`);
     }
     const [path = ".", extra] = positionals;
     if (extra !== undefined) throw new TypeError(`Unexpected '${extra}'`);
@@ -117,7 +117,7 @@ function explain(error: Error): string {
 
 /**
  * Prints what this machine offers, and gives the exit status: 0, 1 where there is no ring to
- * be had or nothing at the path, 2 for a wrong use.
+ * be had or nothing at the path, 2 for a wrong use, 141 if nobody reads it.
  *
  * @param args the command line.
  */
@@ -126,8 +126,8 @@ export async function probe(args: string[]): Promise<number> {
   if (typeof parsed === "number") return parsed;
   try {
     const report = await survey(parsed.path);
-    console.log(parsed.json ? JSON.stringify(report, null, 2) : format(report));
-    return 0;
+    const text = parsed.json ? JSON.stringify(report, null, 2) : format(report);
+    return print("probe", `${text}\n`);
   } catch (error) {
     // What the kernel or Deno forbids is said in a sentence, which a stack would hide.
     const told = isSystemError(error) ||

@@ -5,13 +5,15 @@
  */
 
 /** What may stand between double quotes as it is. */
-const WITHIN_DOUBLE = /^[#~]?[\w%+,./:@\]' \u{a0}-\u{10ffff}-]*$/u;
+const WITHIN_DOUBLE =
+  /^[#~]?[\w%+,./:@\]' \u{a0}-\u{d7ff}\u{e000}-\u{10ffff}-]*$/u;
+/** Besides control characters: bytes that are no UTF-8, see names.ts. */
 // deno-lint-ignore no-control-regex -- a name may have any character but NUL and slash.
-const UNQUOTED = /'|[\x01-\x1f\x7f]+/g;
+const UNQUOTED = /'|[\x01-\x1f\x7f\u{dc80}-\u{dcff}]+/gu;
 const SHORT = ["\\a", "\\b", "\\t", "\\n", "\\v", "\\f", "\\r"];
 
 /** What a shell reads back as it is without quotes. */
-const PLAIN = /^(?![#~])[\w%+,./@\]{}#~\u{a0}-\u{10ffff}-]+$/u;
+const PLAIN = /^(?![#~])[\w%+,./@\]{}#~\u{a0}-\u{d7ff}\u{e000}-\u{10ffff}-]+$/u;
 
 /** A file name as `cat` shows it: in quotes only where a shell needs them. */
 export function quoteIfNeeded(name: string): string {
@@ -29,6 +31,7 @@ export function quoteIfNeeded(name: string): string {
  * assertEquals(quote("a b"), "'a b'");
  * assertEquals(quote("it's"), `"it's"`);
  * assertEquals(quote("two\nlines"), "'two'$'\\n''lines'");
+ * assertEquals(quote("no UTF-8: \udcff"), "'no UTF-8: '$'\\377'");
  * ```
  */
 export function quote(name: string): string {
@@ -43,6 +46,6 @@ export function quote(name: string): string {
 }
 
 function escape(character: string): string {
-  const code = character.charCodeAt(0);
+  const code = character.charCodeAt(0) & 0xff;
   return SHORT[code - 7] ?? `\\${code.toString(8).padStart(3, "0")}`;
 }

@@ -18,6 +18,7 @@ import { pollAdd } from "../../ops/poll.ts";
 import { run } from "../../ops/run.ts";
 import type { Ring } from "../../ring/ring.ts";
 import { Complaint } from "../cp/trouble.ts";
+import { bytesOf } from "../names.ts";
 import { close, fstat, sameFile } from "../ring/files.ts";
 
 const STDIN = 0;
@@ -42,7 +43,9 @@ export class Input implements Disposable {
   constructor(ring: Ring, name: string, output: Statx) {
     this.#ring = ring;
     const isMine = name !== "-";
-    this.fd = isMine ? run(ring, openat(name, O_RDONLY | O_CLOEXEC)) : STDIN;
+    this.fd = isMine
+      ? run(ring, openat(bytesOf(name), O_RDONLY | O_CLOEXEC))
+      : STDIN;
     try {
       const place = position(this.fd);
       const isPlain = isMine && place >= 0 && !output.isFile;

@@ -35,7 +35,7 @@ import { sameName } from "./same_file.ts";
 import { identity, lookUp, type Session, yieldTurn } from "./session.ts";
 import { copySpecial, hardLink } from "./special.ts";
 import { arrow, type Section } from "./transcript.ts";
-import { Complaint } from "./trouble.ts";
+import { codeOf, Complaint, notUtf8 } from "./trouble.ts";
 
 /** So many small files are copied in a burst. */
 const BURST = 512;
@@ -154,12 +154,18 @@ export class Copier {
   /** What is known of a source; null if it is not to be copied, and nothing more to be said. */
   async #look(item: Item, section: Section): Promise<Statx | null> {
     const { settings } = this.#session;
-    const { from, operand, top } = item;
+    const { from, to, operand, top } = item;
     let { source } = item;
+    const strange = [from, to].find((name) => !name.isWellFormed());
+    if (strange !== undefined) throw new Complaint(notUtf8(strange));
     try {
       source ??= await lookUp(this.#session, from, this.#follows(top));
       if ("error" in source) throw source.error;
     } catch (error) {
+      // What Deno.readDir has in place of bytes that it cannot tell.
+      if (from.includes("\ufffd") && codeOf(error) === "ENOENT") {
+        throw new Complaint(notUtf8(from));
+      }
       section.fail(`cannot stat ${quote(from)}`, error);
       return null;
     }

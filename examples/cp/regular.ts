@@ -13,7 +13,7 @@ import { statx } from "../../ops/path.ts";
 import { preserve } from "./attributes.ts";
 import { Draft, replaceable } from "./draft.ts";
 import { quote } from "../quote.ts";
-import { open, type Session } from "./session.ts";
+import { identity, open, type Session } from "./session.ts";
 import { type Ends, NotCloned, transfer } from "./transfer.ts";
 import type { Section } from "./transcript.ts";
 import { attempt, codeOf, Complaint, Interrupted, reason } from "./trouble.ts";
@@ -52,7 +52,8 @@ interface Target extends AsyncDisposable {
  * What is written is a {@linkcode Draft} wherever that leaves behind what writing to the
  * destination would: it has its name when it is whole, and a copy that fails leaves what was
  * there before. A file with several names or with extended attributes, one that somebody else
- * owns, in a directory that may not be written, a device and a FIFO are written in place.
+ * owns, in a directory that may not be written, or that is open as a stream of this process
+ * (`/dev/stdout`), a device and a FIFO are written in place.
  */
 export async function copyRegular(
   session: Session,
@@ -190,7 +191,9 @@ async function openTarget(
     return await drafted(to, false, null);
   }
   if (errand.gives || old === null) return await drafted(to, true, null);
-  if (!old.isFile) return await openInPlace(session, to, old);
+  // Whoever has a stream open would go on writing to what is no longer there.
+  const isStream = session.streams.has(identity(old));
+  if (!old.isFile || isStream) return await openInPlace(session, to, old);
   let replace: boolean;
   try {
     replace = await mayReplace(session, to, old) && !inPlace;

@@ -14,7 +14,7 @@ import { Jobs } from "./jobs.ts";
 import type { Operands } from "./operands.ts";
 import { Progress } from "./progress.ts";
 import { quote } from "../quote.ts";
-import type { Session } from "./session.ts";
+import { openStreams, type Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { OutputError, Transcript } from "./transcript.ts";
 import { Interrupted } from "./trouble.ts";
@@ -66,6 +66,7 @@ export async function run(
     progress,
     single: !settings.recursive && operands.pairs.length === 1,
     umask: Deno.umask(),
+    streams: await openStreams(uring),
     cutShort: (to, removed) => cut.push([to, removed]),
   };
   if (shows(settings)) await progress.show(session, operands);

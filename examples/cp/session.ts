@@ -5,7 +5,11 @@
  */
 
 import { IOSQE_ASYNC } from "../../ffi/abi.ts";
-import { AT_SYMLINK_NOFOLLOW, O_CLOEXEC } from "../../ffi/linux.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+} from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
 import { openat } from "../../ops/open.ts";
 import { statx } from "../../ops/path.ts";
@@ -37,6 +41,8 @@ export interface Session {
   readonly single: boolean;
   /** The umask. */
   readonly umask: number;
+  /** The files, by identity, that were open before `cp` opened any: its standard output, say. */
+  readonly streams: ReadonlySet<string>;
   /** Takes note of a copy that an interruption ended, and whether nothing of it is left. */
   cutShort(to: string, removed: boolean): void;
 }
@@ -90,6 +96,24 @@ export function sameInode(a: Statx, b: Statx): boolean {
 /** A file's identity, as a key. */
 export function identity({ dev, inoBigInt }: Statx): string {
   return `${dev}:${inoBigInt}`;
+}
+
+/** The descriptors that a shell can redirect. */
+const REDIRECTED = 10;
+
+/** The identities of the files that are open as the streams of this process. */
+export async function openStreams(uring: Uring): Promise<Set<string>> {
+  const looks = Array.from({ length: REDIRECTED }, async (_, dirfd) => {
+    try {
+      const op = statx("", { dirfd, flags: AT_EMPTY_PATH });
+      return [identity(await uring.submit(op))];
+    } catch (error) {
+      // Nothing is open there.
+      if (codeOf(error) === undefined) throw error;
+      return [];
+    }
+  });
+  return new Set((await Promise.all(looks)).flat());
 }
 
 /** Lets timers and signals have their turn. */

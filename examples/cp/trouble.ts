@@ -5,6 +5,7 @@
  */
 
 import { errnoNumber, strerror } from "../../ffi/errno.ts";
+import { quote } from "../quote.ts";
 
 /** What went wrong, in words that `cp` may print as they are. */
 export class Complaint extends Error {}
@@ -23,6 +24,8 @@ export class Interrupted extends Error {
 
 /** The name of the errno that an error is about, the ring's or Deno's; undefined for others. */
 export function codeOf(error: unknown): string | undefined {
+  // A path that is no UTF-8, which Deno has no errno for.
+  if (error instanceof Deno.errors.InvalidData) return "EILSEQ";
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
@@ -45,6 +48,11 @@ export function worded(what: string, error: unknown): string {
   return error instanceof Complaint
     ? error.message
     : `${what}: ${reason(error)}`;
+}
+
+/** What is said of a name that cannot be copied, as Deno's functions take no such names. */
+export function notUtf8(name: string): string {
+  return `${quote(name)}: the name is no UTF-8, and Deno has no other`;
 }
 
 /** Does something; what an errno says about it becomes a {@linkcode Complaint}. */

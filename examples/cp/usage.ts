@@ -53,14 +53,16 @@ How it is copied:
 
 What is told:
   -v, --verbose                every file
-      --progress               how far it is, as on a terminal
+      --progress               how far it is, as on a terminal; drawn by
+                                 npm:cli-progress, fetched at the first time
       --no-progress            not even there
       --help                   this, and no more
       --version                which version this is, and no more
 
 A file is complete when it appears under its name. One that was there before
 stays until then: it is replaced, not written into, unless it has several
-names or extended attributes, or belongs to somebody else.
+names or extended attributes, belongs to somebody else, or is standard output.
+A name that is no UTF-8 is told, and not copied.
 
 Exit status: 0, 1 if anything went wrong, 128 + N if signal N ended it.
 `;

@@ -270,7 +270,9 @@ function applyOption(
   const equals = word.indexOf("=");
   const name = equals < 0 ? word : word.slice(0, equals);
   const option = Object.hasOwn(options, name) ? options[name] : undefined;
-  if (option === undefined) throw new Refusal(`there is no option --${name}`);
+  if (option === undefined) {
+    throw new Refusal(`there is no option --${name}; --help lists all`);
+  }
   if (equals >= 0) {
     if (option.value === "none") {
       throw new Refusal(`--${name} takes no value`);
@@ -317,8 +319,13 @@ export function parse(words: readonly string[]): Plan | undefined {
       draft.plan.files.push(...left);
       break;
     }
-    if (!word.startsWith("--")) draft.plan.files.push(word);
-    else if (applyOption(draft, options, word.slice(2), left[0])) left.shift();
+    if (!word.startsWith("-")) draft.plan.files.push(word);
+    else if (!word.startsWith("--")) {
+      // As a FILE it would be made, and stay: behind -- it may be one.
+      throw new Refusal(`there is no option ${word}; --help lists all`);
+    } else if (applyOption(draft, options, word.slice(2), left[0])) {
+      left.shift();
+    }
   }
   const compare = draft.compared.length > 0;
   const modes = compare

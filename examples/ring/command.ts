@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 import { errnoNumber, strerror } from "../../ffi/errno.ts";
 import { isSystemError } from "../../ffi/errors.ts";
+import { print } from "../print.ts";
 
 /** A command: its name and what it says to `--help`. */
 export interface Command {
@@ -55,7 +56,7 @@ export function misuse(command: Command, message: string): 1 {
   return 1;
 }
 
-const HELP = "\n\n      --help        display this help and exit";
+const HELP = "\n\n      --help        display this help and exit\n";
 
 /** The operands of a command, or its exit status where `--help` or a mistake ends it. */
 export function operands(command: Command, args: string[]): string[] | number {
@@ -76,8 +77,7 @@ export function operands(command: Command, args: string[]): string[] | number {
     if (value !== undefined) {
       return misuse(command, "option '--help' doesn't allow an argument");
     }
-    console.log(command.usage + HELP);
-    return 0;
+    return print(command.name, command.usage + HELP);
   }
   return names;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { SystemError } from "../../ffi/errors.ts";
+import { setLength } from "../../ffi/file.ts";
 import { AT_SYMLINK_NOFOLLOW, O_RDONLY, O_WRONLY } from "../../ffi/linux.ts";
 import type { Statx } from "../../ffi/structs/statx.ts";
 import type { Ring } from "../../ring/ring.ts";
@@ -12,13 +13,15 @@ import { attempt, type Command, complain, Complaint } from "./command.ts";
 import { quote } from "../quote.ts";
 import { misuse, operands, reason } from "./command.ts";
 import { Draft } from "./draft.ts";
-import { close, lookUp, open, sameFile, stat } from "./files.ts";
+import { close, fstat, lookUp, open, sameFile, stat } from "./files.ts";
+
+const [STDOUT, STDERR] = [1, 2];
 
 /** An open file to copy to. */
 interface Destination extends Disposable {
   /** Its descriptor. */
   readonly fd: number;
-  /** Whether it is a device or a FIFO, which take bytes one after the other. */
+  /** Whether it takes bytes one after the other, as devices and FIFOs do. */
   readonly inPlace: boolean;
   /** Lets the world see what was written. */
   publish(): void;
@@ -91,7 +94,11 @@ export class Ends implements Disposable {
     }
     // Whether it may be written, the kernel knows best.
     const fd = open(ring, path, O_WRONLY);
-    if (!old.isFile) {
+    // Whoever has our output open would go on writing to what is no longer there.
+    const streams = [STDOUT, STDERR].map((stream) => fstat(ring, stream));
+    const isStream = streams.some((stream) => sameFile(stream, old));
+    if (isStream && old.isFile) setLength(fd, 0);
+    if (isStream || !old.isFile) {
       const dispose = () => close(ring, fd);
       return { fd, inPlace: true, publish() {}, [Symbol.dispose]: dispose };
     }

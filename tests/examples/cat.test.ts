@@ -186,6 +186,14 @@ test("names that need quotes", {
     `"$(printf 'a\\nb')" "$(printf '\\001')" 'a*' '{' '{}' ']' ./x -- -n`,
 });
 
+test("names that are no UTF-8", {
+  // Few programs could tell what was left.
+  script:
+    "for n in $(printf 'a\\377 \\303 \\355\\240\\200b'); do cat $n /no/$n; " +
+    "echo $n > $n; cat $n; cat -n ./$n - < $n; done; rm *; " +
+    "n=$(printf '\\303\\251\\360\\237\\230\\200\\200'); echo 4 > $n; cat $n; rm *",
+});
+
 test("a file that is its own output", {
   files: texts,
   script: "cat f >> f; echo $?; echo x | cat - f g >> f; cat < f >> f; " +
@@ -196,6 +204,11 @@ test("a full disk: /dev/full", {
   files: texts,
   script: "cat f > /dev/full; echo $?; cat nope f f > /dev/full; echo $?; " +
     "cat /proc/version > /dev/full; cat -n nope f f > /dev/full; echo $?",
+});
+
+test("a full disk, or nobody, where help goes", {
+  script: "cat --help > /dev/full; echo $?; cat --version > /dev/full; " +
+    "(sleep 0.3; cat --help; echo $? >&2) | true",
 });
 
 test("an output that becomes too large", {

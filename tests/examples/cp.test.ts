@@ -179,6 +179,16 @@ test("hard links", {
     "m/s s i; ln b b2; cp a b; od -c b2; cp -a a b; od -c b2",
 });
 
+test("a file that is open as a stream is written in place", {
+  files: some,
+  script: "(echo first; cp a /dev/stdout; echo last) >> o1; " +
+    "(echo first; cp a /dev/fd/1; echo last) > o2; ln -s /dev/stdout so; " +
+    "(cp -f a so; echo more) >> o3; (cp -v a o4; echo more) >> o4; " +
+    "(cp a /dev/fd/3; echo more >&3) 3>> o5; cp nope a /dev/stderr 2>> o6; " +
+    "(cp -p a /dev/stderr; echo more >&2) 2>> o7; ls -i o1 > o8; " +
+    "cp a /dev/stdout >> o1; ls -i o1 | cmp - o8; rm o8",
+});
+
 test("FIFOs, sockets and devices", {
   files: some,
   script: "mkfifo p; mknod n c 1 3; chmod 601 n; mkdir t; mkfifo t/q; " +

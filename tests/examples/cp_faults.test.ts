@@ -216,6 +216,39 @@ Deno.test("cp: nobody reads what -v prints, or it cannot be written", () =>
     );
   }));
 
+Deno.test("cp: a full disk, or nobody, where help goes", () =>
+  inScratch(async (directory) => {
+    const script =
+      "cp --help > /dev/full; echo $?; cp --version > /dev/full; " +
+      "(sleep 0.3; cp --help; echo $? >&2) | true";
+    assertEquals(
+      await shell(script, true, directory),
+      await shell(script, false, directory),
+    );
+  }));
+
+Deno.test("cp: names that are no UTF-8 are refused, and the others copied", () =>
+  inScratch(async (directory) => {
+    // Deno cannot tell what is in a directory, and would write to other names.
+    const script =
+      "b=$(printf 'b\\377'); mkdir t to; echo a > a; echo b > $b; " +
+      "echo c > t/c; echo d > t/$b; ln -s $b t/l; cp a $b; echo $?; " +
+      "cp $b to; cp a $b to; echo $?; cp -r t to; echo $?; find to | sort";
+    const { stdout, stderr } = await shell(script, true, directory);
+    assertEquals(stdout, "1\n1\n1\nto\nto/a\nto/t\nto/t/c\n");
+    const no = "the name is no UTF-8, and Deno has no other";
+    const own = `cp: 'b'$'\\377': ${no}\n`;
+    assertEquals(
+      stderr.split("\n").sort().join("\n").trimStart(),
+      [
+        ...[own, own, own],
+        `cp: 't/b\u00ef\u00bf\u00bd': ${no}\n`,
+        "cp: cannot read symbolic link 't/l': " +
+        "Invalid or incomplete multibyte or wide character\n",
+      ].join("").split("\n").sort().join("\n").trimStart(),
+    );
+  }));
+
 Deno.test("cp: --direct and --queue-depth", () =>
   inScratch(async (directory) => {
     for (const size of [0, 1, 4096, 1_000_001, 5_000_000]) {

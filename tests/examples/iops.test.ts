@@ -6,6 +6,7 @@ import {
   assertGreaterOrEqual,
   assertLess,
   assertLessOrEqual,
+  assertMatch,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -164,6 +165,7 @@ Deno.test("command line: what cannot go together is refused with the reason", ()
     ["--block=x", "bytes"],
     ["--json=1", "takes no value"],
     ["--nope", "no option --nope"],
+    ["-h", "no option -h"],
     ["--compare plain,nope", "no option --nope"],
     ["--runtime=0", "seconds"],
     ["--fixed-buffers --depth=16384 --block=1m", "1 GiB"],
@@ -185,9 +187,10 @@ Deno.test("command line: options, values, modes", () => {
     "a",
     "--",
     "--b",
+    "-c",
   ]);
   assert(plan !== undefined);
-  assertEquals(plan.files, ["a", "--b"]);
+  assertEquals(plan.files, ["a", "--b", "-c"]);
   const [plain, fixed] = plan.modes.map(({ settings }) => settings);
   assert(plain !== undefined && fixed !== undefined);
   assertEquals([plain.block, plain.sqpollCpu, plain.reads], [65536, 1, 0.3]);
@@ -319,6 +322,16 @@ Deno.test("refusals that need the file: an odd block, a file that cannot be poll
   assertStringIncludes((await run([small])).stderr, "a --block has 4096");
   const folder = await run([directory.path]);
   assertStringIncludes(folder.stderr, "neither a regular file");
+});
+
+Deno.test("a plot that cannot be written is told in a line", async () => {
+  const args = ["--nop", "--runtime=0.05", "--svg=/no/where.svg"];
+  const { code, stderr } = await run(args);
+  assertEquals(code, 1);
+  assertMatch(
+    stderr,
+    /^iops: No such file or directory[^\n]*'\/no\/where.svg'\n$/,
+  );
 });
 
 Deno.test({

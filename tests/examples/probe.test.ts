@@ -160,6 +160,19 @@ Deno.test("probe: a file system without O_DIRECT cannot poll", async () => {
   assertStringIncludes(disk.reason ?? "", "O_DIRECT");
 });
 
+Deno.test("probe: what it says cannot be written", async () => {
+  for (const option of ["--help", "--json"]) {
+    const script = `${Deno.execPath()} run -A --no-check --quiet ${program} ` +
+      `${option} /proc/version > /dev/full`;
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", script],
+    }).output();
+    assertEquals(code, 1);
+    const said = new TextDecoder().decode(stderr);
+    assertEquals(said, "probe: write error: No space left on device\n");
+  }
+});
+
 /** The report with some of it changed, as another machine's. */
 async function changed(
   change: (found: Report) => Partial<Report>,

@@ -131,6 +131,11 @@ test("a full disk: /dev/full", {
     "cat /proc/version > /dev/full",
 });
 
+test("a full disk, or nobody, where help goes", {
+  script: "cat --help > /dev/full; echo $?; " +
+    "(sleep 0.3; cat --help; echo $? >&2) | true",
+});
+
 test("a file that is its own output", {
   files: some,
   script: "cat f >> f; echo $?; echo x | cat - f f >> f; cat < f >> f; " +

@@ -122,6 +122,13 @@ test("devices, in place", {
     "cp /dev/null a; cp b /dev/stdout | od -c",
 });
 
+test("a file that is standard output, in place", {
+  files: some,
+  script: "(echo first; cp a /dev/stdout; echo last) >> o1; " +
+    "(echo first; cp a /dev/fd/1; echo last) > o2; ln -s /dev/stdout so; " +
+    "(cp a so; echo more) >> o3; (cp a /dev/stderr; echo more >&2) 2>> o4",
+});
+
 test("to a directory", {
   files: some,
   script: "cp a d; cp a b d/; cp ./b d/.; mkdir e; cp d/a ././/a e//",
@@ -357,6 +364,11 @@ Deno.test("cp: the other hard links of a file that is replaced keep its contents
   } finally {
     remove(directory);
   }
+});
+
+test("a full disk, or nobody, where help goes", {
+  script: "cp --help > /dev/full; echo $?; " +
+    "(sleep 0.3; cp --help; echo $? >&2) | true",
 });
 
 Deno.test("cp: --help", async () => {
