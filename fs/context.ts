@@ -85,6 +85,30 @@ export function pathOf(path: string | URL, api?: string): string {
   return asGiven ? plain : tidied(plain);
 }
 
+/**
+ * Two paths as text.
+ *
+ * @throws {TypeError} as {@linkcode pathOf} does, in the words that Deno has for two.
+ */
+export function pathsOf(
+  api: string,
+  oldPath: string | URL,
+  newPath: string | URL,
+): [from: string, to: string] {
+  try {
+    return [pathOf(oldPath, api), pathOf(newPath, api)];
+  } catch (error) {
+    const hasNul = error instanceof TypeError && "code" in error;
+    if (!hasNul) throw error;
+    const [reason = ""] = error.message.split(":");
+    const [from, to] = [oldPath, newPath].map((path) =>
+      path instanceof URL ? pathOfUrl(path) : path
+    );
+    error.message = `${reason}: ${api} '${from}' -> '${to}'`;
+    throw error;
+  }
+}
+
 /** Has a name that is `.` or `..`, or a slash at its end. */
 const UNTIDY = /(?:^|\/)\.{1,2}(?:\/|$)|.\/$/;
 

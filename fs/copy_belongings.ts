@@ -46,6 +46,11 @@ export function giveOwnerAndMode(
   setMode(fd, (mode ?? 0o600) & (own ? 0o7777 : 0o777));
 }
 
+/** Gives an open file the owner and the mode of the one whose place it is to take. */
+export function succeed(fd: number, old: FileInfo): void {
+  giveOwnerAndMode(fd, old, { ownership: true, mode: true });
+}
+
 /** Gives an open file the times of another. They come last: all else changes them. */
 export function giveTimes(fd: number, times: Times): void {
   setTimes(fd, times.atimeNanoseconds, times.mtimeNanoseconds);

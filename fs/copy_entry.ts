@@ -9,14 +9,15 @@ import { makeNode, setLinkTimes } from "../ffi/inode.ts";
 import { AT_SYMLINK_NOFOLLOW, O_NOFOLLOW } from "../ffi/linux.ts";
 import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
-import { followed, isSame, lookAt } from "./copy_file.ts";
-import { hiddenBeside } from "./copy_draft.ts";
 import type { CopyTreeEntry } from "./copy_options.ts";
 import { copyRegular } from "./copy_regular.ts";
 import type { CopyWalk } from "./copy_walk.ts";
+import { hiddenBeside } from "./draft.ts";
 import { linkTo, moveTo, removeAt, symlinkTo } from "./entries.ts";
+import { followed } from "./followed.ts";
 import { attemptLinkOwner } from "./owner.ts";
 import { allowOpen, allowReadAndWriteAll, type Opening } from "./permission.ts";
+import { isSame, lookAt } from "./stat.ts";
 
 /** How an entry is counted. */
 export type EntryKind = "files" | "symlinks" | "links";
@@ -102,9 +103,9 @@ async function copyContents(
   const reading = admitted(walk, from, { read: true, write: false });
   const writing = admitted(walk, to, { read: false, write: true });
   // What a link at the destination leads to is replaced, not the link.
-  const leads = exists?.isSymlink === true;
-  const place = leads ? await followed(writing, ring) : writing;
-  const found = leads ? await lookAt(ring, place.path) : exists;
+  const { place, exists: found } = exists?.isSymlink === true
+    ? await followed(ring, writing, "copyTree")
+    : { place: writing, exists };
   if (found?.isDirectory === true) {
     throw systemError(EISDIR, "openat", { path: to });
   }

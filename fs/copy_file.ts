@@ -6,21 +6,14 @@
 
 import { show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
-import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
-import type { Uring } from "../proactor/uring.ts";
-import { ringOf } from "./context.ts";
+import { pathsOf, ringOf } from "./context.ts";
 import { checkData } from "./copy_data.ts";
 import type { CopyOptions, CopyProgress } from "./copy_options.ts";
 import { copyRegular } from "./copy_regular.ts";
 import { withPath } from "./failure.ts";
-import {
-  allowLinked,
-  allowOpen,
-  mayReadAll,
-  type Opening,
-} from "./permission.ts";
-import { type FileInfo, fileInfo } from "./stat.ts";
-import { pathsOf } from "./two_paths.ts";
+import { followed } from "./followed.ts";
+import { allowOpen, type Opening } from "./permission.ts";
+import { fileInfo, isSame, lookAt } from "./stat.ts";
 
 export type {
   CopyOptions,
@@ -30,15 +23,10 @@ export type {
   SparsePolicy,
 } from "./copy_options.ts";
 
-const ENOENT = 2;
 const EISDIR = 21;
 const EINVAL = 22;
-const ELOOP = 40;
-/** How many links in a row the kernel follows. */
-const MAX_LINKS = 40;
 /** There nothing new can be made, to replace what is there. */
 const OF_KERNEL = /^\/(?:proc|sys)\//;
-const NOTHING = ["ENOENT", "ENOTDIR"];
 
 /**
  * Copies a file, as `Deno.copyFile`: contents and permissions. A symbolic link is followed, at
@@ -96,13 +84,16 @@ export async function copyFile(
       const isTwin = twin !== undefined && isSame(info, twin);
       throw isTwin ? same(source, target) : noFile(source, target);
     }
-    const place = await followed(writing, ring, target);
-    const exists = await lookAt(ring, place.path);
+    const { place, exists } = await followed(
+      ring,
+      writing,
+      "copyFile",
+      target,
+    );
     if (exists?.isDirectory === true) throw systemError(EISDIR, "openat");
     if (exists !== undefined && isSame(info, exists)) {
       throw same(source, target);
     }
-    if (exists === undefined) await checkName(ring, place.path);
     const mode = info.mode ?? 0o600;
     const { preserve, inPlace = OF_KERNEL.test(place.path) } = options;
     await copyRegular({
@@ -154,96 +145,6 @@ function allowTarget(source: string, target: string): Opening {
   } catch (error) {
     throw withPath(error, "copy", source, target);
   }
-}
-
-/**
- * What a path leads to; of a symbolic link to nothing what it would lead to, and what Deno makes
- * then.
- *
- * @param name the path as it was given: that one may be read, where not every path may.
- * @throws {Deno.errors.NotCapable} if it is a link to nothing that may not be read.
- */
-export async function followed(
-  where: Opening,
-  ring: Uring,
-  name?: string,
-): Promise<Opening> {
-  if (where.missing === undefined) {
-    return mayReadAll() ? await followedFreely(where) : where;
-  }
-  let place = where;
-  for (let links = 0; links < MAX_LINKS; links++) {
-    if (!place.missing) return place;
-    const { path } = place;
-    const link = await lookAt(ring, path, AT_SYMLINK_NOFOLLOW);
-    if (link?.isSymlink !== true) return place;
-    const target = await readLink(links === 0 ? name ?? path : path);
-    place = allowLinked(place, target, "copyFile");
-  }
-  throw systemError(ELOOP, "openat", { path: where.path });
-}
-
-async function readLink(path: string): Promise<string> {
-  try {
-    return await Deno.readLink(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) {
-      error.message +=
-        ". It is a symbolic link to nothing: what is to be made there, only its " +
-        "text tells.";
-    }
-    throw error;
-  }
-}
-
-/** The same, where all may be read. */
-async function followedFreely(where: Opening): Promise<Opening> {
-  let { path } = where;
-  for (let links = 0; links < MAX_LINKS; links++) {
-    try {
-      return { ...where, path: await Deno.realPath(path) };
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) return where;
-    }
-    try {
-      const target = await Deno.readLink(path);
-      const folder = path.slice(0, path.lastIndexOf("/") + 1);
-      path = target.startsWith("/") ? target : folder + target;
-    } catch {
-      // No link, or nothing at all: it is to be made there.
-      return { ...where, path };
-    }
-  }
-  return where;
-}
-
-/** Throws what open(2) says of a path where nothing is yet, and no file can be. */
-async function checkName(ring: Uring, path: string): Promise<void> {
-  if (path === "") throw systemError(ENOENT, "openat");
-  if (!path.endsWith("/")) return;
-  const folder = path.replace(/[^/]+\/+$/, "");
-  await ring.submit(fileInfo(folder || ".", 0));
-  throw systemError(EISDIR, "openat");
-}
-
-/** What is behind a path; undefined if nothing is, or no folder for it. */
-export async function lookAt(
-  ring: Uring,
-  path: string,
-  flags = 0,
-): Promise<FileInfo | undefined> {
-  try {
-    return await ring.submit(fileInfo(path, flags));
-  } catch (error) {
-    const { code } = error as { code?: unknown };
-    if (typeof code === "string" && NOTHING.includes(code)) return undefined;
-    throw error;
-  }
-}
-
-/** Whether two names are of one file. */
-export function isSame(a: FileInfo, b: FileInfo): boolean {
-  return a.dev === b.dev && a.ino === b.ino;
 }
 
 function noFile(from: string, to: string): TypeError {

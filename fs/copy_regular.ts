@@ -5,7 +5,6 @@
  */
 
 import { isSystemError, systemError } from "../ffi/errors.ts";
-import { setMode } from "../ffi/inode.ts";
 import {
   AT_EMPTY_PATH,
   O_CREAT,
@@ -18,10 +17,9 @@ import type { Statx } from "../ffi/structs/statx.ts";
 import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { copyAttributes } from "./copy_attributes.ts";
-import { giveOwnerAndMode, giveTimes } from "./copy_belongings.ts";
+import { giveOwnerAndMode, giveTimes, succeed } from "./copy_belongings.ts";
 import { lend } from "./copy_buffers.ts";
 import { copyData, isSparse, share } from "./copy_data.ts";
-import { Draft } from "./copy_draft.ts";
 import type { CopyOptions } from "./copy_options.ts";
 import {
   type Descriptor,
@@ -29,7 +27,7 @@ import {
   openDescriptor,
   openTogether,
 } from "./descriptor.ts";
-import { attemptOwner } from "./owner.ts";
+import { checkWritable, Draft, type DraftOptions } from "./draft.ts";
 import type { Opening } from "./permission.ts";
 import type { FileInfo } from "./stat.ts";
 import { readSome, writeFull } from "./transfer.ts";
@@ -112,7 +110,7 @@ async function copyInPlace(copy: FileCopy): Promise<number> {
 
 async function copyBeside(copy: FileCopy): Promise<number> {
   const { ring, to, exists, options, replace } = copy;
-  if (exists !== undefined) await checkWritable(copy);
+  if (exists !== undefined) await checkWritable(ring, to, options.signal);
   const direct = options.direct === true;
   const draftOptions = {
     mode: exists === undefined ? copy.mode : 0o600,
@@ -133,11 +131,11 @@ async function copyBeside(copy: FileCopy): Promise<number> {
   try {
     const stat = await statOf(copy, source.fd);
     const bytes = await copyContents(copy, source, draft.fd);
-    if (exists !== undefined) imitate(draft.fd, exists);
+    if (exists !== undefined) succeed(draft.fd, exists);
     await finish(copy, source.fd, draft.fd, stat);
     close();
     options.signal?.throwIfAborted();
-    await draft.publish(replace);
+    await draft.publish(replace, exists !== undefined);
     return bytes;
   } catch (error) {
     close();
@@ -184,30 +182,15 @@ async function openSource(
 async function makeDraft(
   ring: Uring,
   path: string,
-  options: Parameters<typeof Draft.make>[2],
+  options: DraftOptions,
 ): Promise<Draft> {
   try {
     return await Draft.make(ring, path, options);
   } catch (error) {
     const undirect = isSystemError(error) && error.code === "EINVAL" &&
-      options.flags !== 0;
+      (options.flags ?? 0) !== 0;
     if (!undirect) throw error;
     return await Draft.make(ring, path, { ...options, flags: 0 });
-  }
-}
-
-/** A file that may not be written is not replaced either. */
-async function checkWritable({ ring, to, options }: FileCopy): Promise<void> {
-  try {
-    const { fd } = await openDescriptor(ring, to, {
-      flags: O_WRONLY,
-      stay: "passing",
-      signal: options.signal,
-    });
-    giveBack(fd, "passing");
-  } catch (error) {
-    // A program that runs can be replaced, but not written to.
-    if (!isSystemError(error) || error.code !== "ETXTBSY") throw error;
   }
 }
 
@@ -266,12 +249,6 @@ async function copyAtOnce(
   await writeFull({ ring, fd: target, signal }, room.subarray(0, size), 0);
   progress?.(size);
   return size;
-}
-
-/** The owner and permissions of what is replaced. Only root may give files away. */
-function imitate(fd: number, { uid, gid, mode }: FileInfo): void {
-  if (uid !== null && gid !== null) attemptOwner(fd, uid, gid);
-  if (mode !== null) setMode(fd, mode & 0o7777);
 }
 
 /** What belongs to a file beside its data. The times come last: all else changes them. */

@@ -8,8 +8,8 @@ import { checkInteger, show } from "../ffi/check.ts";
 import { isSystemError } from "../ffi/errors.ts";
 import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
 import { statMany } from "./batch.ts";
-import { ringOf } from "./context.ts";
-import { checkCopy, isSame, lookAt } from "./copy_file.ts";
+import { pathsOf, ringOf } from "./context.ts";
+import { checkCopy } from "./copy_file.ts";
 import type {
   CopyTreeEntry,
   CopyTreeOptions,
@@ -19,8 +19,7 @@ import { CopyWalk } from "./copy_walk.ts";
 import { withPath } from "./failure.ts";
 import { allowRead, allowWrite } from "./permission.ts";
 import { readDir } from "./read_dir.ts";
-import { type FileInfo, fileInfo } from "./stat.ts";
-import { pathsOf } from "./two_paths.ts";
+import { type FileInfo, fileInfo, isSame, lookAt } from "./stat.ts";
 
 export type {
   CopyTreeEntry,

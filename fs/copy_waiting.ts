@@ -13,6 +13,7 @@ import { systemError } from "../ffi/errors.ts";
 import { Memory } from "../ffi/memory.ts";
 import { prepRead, prepWrite } from "../ops/rw.ts";
 import type { Cqe } from "../ring/cqe.ts";
+import { writeZero } from "./failure.ts";
 import { SliceRing } from "./slice_ring.ts";
 
 /** How long the event loop waits for its turn, in milliseconds. */
@@ -150,7 +151,5 @@ function fail(
 ): void {
   if (res === -EINTR) return;
   block.left = 0;
-  state.failure ??= res === 0
-    ? new Deno.errors.WriteZero("failed to write whole buffer")
-    : systemError(-res, op);
+  state.failure ??= res === 0 ? writeZero() : systemError(-res, op);
 }

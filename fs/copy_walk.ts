@@ -8,7 +8,6 @@ import { systemError } from "../ffi/errors.ts";
 import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { copyEntry, type EntryKind } from "./copy_entry.ts";
-import { isSame, lookAt } from "./copy_file.ts";
 import { type FolderCopy, leaveFolder, makeFolder } from "./copy_folder.ts";
 import type {
   CopyProgress,
@@ -27,7 +26,7 @@ import {
   mayWriteAll,
 } from "./permission.ts";
 import { readDir } from "./read_dir.ts";
-import { type FileInfo, fileInfo } from "./stat.ts";
+import { type FileInfo, fileInfo, isSame, lookAt } from "./stat.ts";
 
 const ELOOP = 40;
 

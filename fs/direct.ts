@@ -11,6 +11,7 @@ import { statx } from "../ops/path.ts";
 import { BufferLease, BufferPool } from "../proactor/buffer_pool.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { ringOf } from "./context.ts";
+import { writeZero } from "./failure.ts";
 import { type FsFile, useFile } from "./file.ts";
 import { type OpenOptions, openWith } from "./open.ts";
 
@@ -208,11 +209,13 @@ export class UnbufferedFile implements AsyncDisposable {
     return await useFile(this.file, async (fd) => {
       let written = 0;
       while (written < length) {
-        written += await this.#ring.submit(lease.write(fd, {
+        const count = await this.#ring.submit(lease.write(fd, {
           offset: position + written,
           start: written,
           length: length - written,
         }));
+        if (count === 0) throw writeZero();
+        written += count;
       }
       return written;
     });

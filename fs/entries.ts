@@ -6,6 +6,7 @@
  */
 
 import {
+  AT_REMOVEDIR,
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   RENAME_NOREPLACE,
@@ -93,8 +94,19 @@ export async function moveTo(
   await removeAt(ring, from);
 }
 
-/** Takes a name away from what is no folder. */
+/** Takes a name away from what is no folder. Before Linux 5.11 it may be an empty one. */
 export async function removeAt(ring: Uring, path: string): Promise<void> {
-  if (opcodes.unlinkat.supported()) return await ring.submit(unlinkat(path));
+  await unlink(ring, path, 0);
+}
+
+/** Removes an empty folder. */
+export async function removeFolderAt(ring: Uring, path: string): Promise<void> {
+  await unlink(ring, path, AT_REMOVEDIR);
+}
+
+async function unlink(ring: Uring, path: string, flags: number): Promise<void> {
+  if (opcodes.unlinkat.supported()) {
+    return await ring.submit(unlinkat(path, { flags }));
+  }
   await own("remove", path, () => Deno.remove(path));
 }

@@ -8,6 +8,7 @@ import { strerror } from "../ffi/errno.ts";
 import { isSystemError, type SystemError } from "../ffi/errors.ts";
 
 const EINVAL = 22;
+const TRANSFER = /^(?:read|write)/;
 
 /**
  * The error that Deno throws for the same failure: its class, its message, and beside that
@@ -26,22 +27,38 @@ export function withPath(
 ): unknown {
   if (!isSystemError(error)) return error;
   const quoted = paths.map((path) => ` '${path}'`).join(" ->");
-  const message = `${reason(error)}: ${api}${quoted}${hintOf(error)}`;
+  const message = `${reason(error)}: ${api}${quoted}${hintOf(error, false)}`;
   return remade(error, message, paths[0]);
 }
 
-/** As {@linkcode withPath}, for what is asked of an open file: Deno names no path then. */
-export function withoutPath(error: unknown): unknown {
+/**
+ * As {@linkcode withPath}, for what is asked of an open file: Deno names no path then.
+ *
+ * @param direct whether the file was opened with O_DIRECT. Default: false.
+ */
+export function withoutPath(error: unknown, direct = false): unknown {
   if (!isSystemError(error)) return error;
-  return remade(error, `${reason(error)}${hintOf(error)}`, undefined);
+  return remade(error, `${reason(error)}${hintOf(error, direct)}`, undefined);
+}
+
+/** The error for a write that takes nothing, which would be tried for ever. */
+export function writeZero(): Error {
+  return new Deno.errors.WriteZero("failed to write whole buffer");
 }
 
 function reason({ errno }: SystemError): string {
   return `${strerror(errno)} (os error ${errno})`;
 }
 
-/** The sentence on what to do about it, which the errors of some ops end with. */
-function hintOf({ message, code }: SystemError): string {
+/**
+ * The sentence on what to do about it that the errors of reads and writes end with, as far as it can
+ * be true: EINVAL they put down to O_DIRECT. What other ops add, the paths say.
+ */
+function hintOf(
+  { message, code, errno, op }: SystemError,
+  direct: boolean,
+): string {
+  if (!TRANSFER.test(op) || (errno === EINVAL && !direct)) return "";
   const mark = `(${code}). `;
   const at = message.indexOf(mark);
   return at < 0 ? "" : `. ${message.slice(at + mark.length)}`;

@@ -48,6 +48,8 @@ const EINVAL = 22;
 export interface Opened extends FileParts {
   /** The path that was opened: without symlinks, where those had to be looked at. */
   readonly place: string;
+  /** Whether it was opened with O_DIRECT. */
+  readonly direct: boolean;
 }
 
 /** Makes a file of what was opened: the constructor is nobody's business. */
@@ -160,7 +162,7 @@ export class FsFile implements Disposable, AsyncDisposable {
       if (this.#position !== NO_POSITION) this.#position += count;
       return count === 0 ? null : count;
     } catch (error) {
-      throw withoutPath(error);
+      throw this.#told(error);
     } finally {
       this.#pass();
       this.#leave();
@@ -190,7 +192,7 @@ export class FsFile implements Disposable, AsyncDisposable {
       this.#advance(count);
       return count;
     } catch (error) {
-      throw withoutPath(error);
+      throw this.#told(error);
     } finally {
       this.#pass();
       this.#leave();
@@ -221,7 +223,7 @@ export class FsFile implements Disposable, AsyncDisposable {
       this.#position = this.#place(offset, whence);
       return this.#position;
     } catch (error) {
-      throw withoutPath(error);
+      throw this.#told(error);
     } finally {
       this.#pass();
       this.#leave();
@@ -391,13 +393,17 @@ export class FsFile implements Disposable, AsyncDisposable {
     return await this.#use(() => this.#parts.ring.submit(op));
   }
 
+  #told(error: unknown): unknown {
+    return withoutPath(error, this.#parts.direct);
+  }
+
   /** Does something for which the file has to stay open. */
   async #use<T>(work: () => Promise<T>): Promise<T> {
     this.#enter();
     try {
       return await work();
     } catch (error) {
-      throw withoutPath(error);
+      throw this.#told(error);
     } finally {
       this.#leave();
     }
@@ -547,7 +553,7 @@ export class FsFile implements Disposable, AsyncDisposable {
     try {
       return work();
     } catch (error) {
-      throw withoutPath(error);
+      throw this.#told(error);
     }
   }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { writeZero } from "./failure.ts";
+
 /** What streams need of a file. */
 interface Source extends Disposable {
   read(p: Uint8Array): Promise<number | null>;
@@ -57,7 +59,9 @@ export function writableOf(
       let rest = bytesOf(chunk);
       try {
         while (rest.length > 0) {
-          rest = rest.subarray(await file.write(rest));
+          const count = await file.write(rest);
+          if (count === 0) throw writeZero();
+          rest = rest.subarray(count);
         }
       } catch (error) {
         file[Symbol.dispose]();

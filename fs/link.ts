@@ -5,25 +5,11 @@
  */
 
 import { show } from "../ffi/check.ts";
-import { linkat, symlinkat } from "../ops/path.ts";
-import type { RingOption } from "./context.ts";
+import { pathsOf, ringOf, type RingOption } from "./context.ts";
+import { linkTo, symlinkTo } from "./entries.ts";
+import { withPath } from "./failure.ts";
 import { own } from "./own.ts";
 import { allowRead, allowReadAndWriteAll, allowWrite } from "./permission.ts";
-import { pathsOf, runTwoPaths, type TwoPaths } from "./two_paths.ts";
-
-const LINK: TwoPaths = {
-  api: "link",
-  opcode: "linkat",
-  op: linkat,
-  deno: Deno.link,
-};
-
-const SYMLINK: TwoPaths = {
-  api: "symlink",
-  opcode: "symlinkat",
-  op: symlinkat,
-  deno: Deno.symlink,
-};
 
 const TYPES: readonly unknown[] = ["file", "dir", "junction", null, undefined];
 
@@ -56,7 +42,11 @@ export async function link(
   allowRead(from, "link");
   allowWrite(from, "link");
   allowWrite(to, "link");
-  await runTwoPaths(LINK, from, to, options);
+  try {
+    await linkTo(ringOf(options), from, to);
+  } catch (error) {
+    throw withPath(error, "link", from, to);
+  }
 }
 
 /** Options of {@linkcode symlink}: Deno's own, and the ring. */
@@ -98,7 +88,11 @@ export async function symlink(
   // That some paths are denied is not asked for, as in Deno.
   const isAllowed = isGranted("read") && isGranted("write");
   if (!isAllowed) allowReadAndWriteAll("symlink");
-  await runTwoPaths(SYMLINK, from, to, options);
+  try {
+    await symlinkTo(ringOf(options), from, to);
+  } catch (error) {
+    throw withPath(error, "symlink", from, to);
+  }
 }
 
 /**

@@ -6,12 +6,10 @@
 
 import { isSystemError } from "../ffi/errors.ts";
 import { checkUnsigned } from "../ops/arguments.ts";
-import { opcodes } from "../ops/opcodes.ts";
-import { mkdirat } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { pathOf, ringOf, type RingOption } from "./context.ts";
+import { makeFolderAt } from "./entries.ts";
 import { withPath } from "./failure.ts";
-import { own } from "./own.ts";
 import { allowWrite } from "./permission.ts";
 import { fileInfo } from "./stat.ts";
 
@@ -47,13 +45,9 @@ export async function mkdir(
   const recursive = options?.recursive === true;
   allowWrite(place, "mkdir");
   const ring = ringOf(options);
-  if (!opcodes.mkdirat.supported()) {
-    const make = () => Deno.mkdir(place, { recursive, mode });
-    return await own("mkdir", place, make);
-  }
   try {
     if (recursive) await makeAll(ring, place, mode);
-    else await ring.submit(mkdirat(place, { mode }));
+    else await makeFolderAt(ring, place, mode);
   } catch (error) {
     throw withPath(error, "mkdir", place);
   }
@@ -68,14 +62,14 @@ async function makeAll(
   // Nothing is the current directory.
   if (path === "") return;
   try {
-    return await ring.submit(mkdirat(path, { mode }));
+    return await makeFolderAt(ring, path, mode);
   } catch (error) {
     const isMissing = isSystemError(error) && error.code === "ENOENT";
     if (!isMissing) return await accept(ring, path, error);
   }
   await makeAll(ring, parentOf(path), mode);
   try {
-    await ring.submit(mkdirat(path, { mode }));
+    await makeFolderAt(ring, path, mode);
   } catch (error) {
     await accept(ring, path, error);
   }

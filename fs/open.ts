@@ -7,6 +7,7 @@
 import {
   O_APPEND,
   O_CREAT,
+  O_DIRECT,
   O_EXCL,
   O_RDONLY,
   O_RDWR,
@@ -113,6 +114,7 @@ export async function openWith(
       write: writes,
       append,
       seekable: size >= 0,
+      direct: (flags & O_DIRECT) !== 0,
     });
   } catch (error) {
     throw withPath(error, "open", plain);

@@ -162,9 +162,13 @@ export function allowLinked(
   target: string,
   api: string,
 ): Opening {
-  const folder = link.path.slice(0, link.path.lastIndexOf("/") + 1);
-  const place = target.startsWith("/") ? target : folder + target;
-  return openingOf(place, api, true);
+  return openingOf(beside(link.path, target), api, true);
+}
+
+/** Where a symbolic link leads that says so. */
+export function beside(link: string, target: string): string {
+  if (target.startsWith("/")) return target;
+  return link.slice(0, link.lastIndexOf("/") + 1) + target;
 }
 
 function openingOf(place: string, api: string, write: boolean): Opening {

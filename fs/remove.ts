@@ -5,17 +5,17 @@
  */
 
 import { isSystemError } from "../ffi/errors.ts";
-import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
-import { opcodes } from "../ops/opcodes.ts";
-import { unlinkat } from "../ops/path.ts";
+import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { pathOf, ringOf, type RingOption } from "./context.ts";
+import { removeAt, removeFolderAt } from "./entries.ts";
 import { withPath } from "./failure.ts";
 import { own } from "./own.ts";
 import { allowWrite, mayAll } from "./permission.ts";
 import { fileInfo } from "./stat.ts";
 
-const FOLDER = { flags: AT_REMOVEDIR };
+/** What unlink(2) says of a directory, and what rmdir(2) does, which Linux 5.10 has for it too. */
+const FOLDER = ["EISDIR", "ENOTEMPTY", "EINVAL"];
 
 /** Options of {@linkcode remove}: Deno's own, and the ring. */
 export interface RemoveOptions extends Deno.RemoveOptions, RingOption {}
@@ -54,26 +54,23 @@ export async function remove(
   const isAllowed = place === "" ? mayAll("write") : isGranted(place);
   if (!isAllowed) allowWrite(place, "remove");
   const ring = ringOf(options);
-  const byDeno = () =>
-    own("remove", place, () => Deno.remove(place, { recursive }));
-  if (!opcodes.unlinkat.supported()) return await byDeno();
   try {
     if (await removeFile(ring, place)) return;
-    if (!recursive) return await ring.submit(unlinkat(place, FOLDER));
+    if (!recursive) return await removeFolderAt(ring, place);
   } catch (error) {
     throw withPath(error, "remove", place);
   }
-  await byDeno();
+  await own("remove", place, () => Deno.remove(place, { recursive }));
 }
 
-/** Removes what is no directory; false if it is one. */
+/** Removes what is no directory; false if it is one that is there yet. */
 async function removeFile(ring: Uring, path: string): Promise<boolean> {
   try {
-    await ring.submit(unlinkat(path));
+    await removeAt(ring, path);
     return true;
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    if (error.code === "EISDIR") return false;
+    if (FOLDER.includes(error.code)) return false;
     // As Deno, which looks first what it is: with a slash behind it, a link leads on.
     if (error.code === "ENOTDIR" && path.endsWith("/")) {
       await ring.submit(fileInfo(path, AT_SYMLINK_NOFOLLOW));

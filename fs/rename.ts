@@ -4,17 +4,10 @@
  * @module
  */
 
-import { renameat } from "../ops/path.ts";
-import type { RingOption } from "./context.ts";
+import { pathsOf, ringOf, type RingOption } from "./context.ts";
+import { moveTo } from "./entries.ts";
+import { withPath } from "./failure.ts";
 import { allowRead, allowWrite } from "./permission.ts";
-import { pathsOf, runTwoPaths, type TwoPaths } from "./two_paths.ts";
-
-const RENAME: TwoPaths = {
-  api: "rename",
-  opcode: "renameat",
-  op: renameat,
-  deno: Deno.rename,
-};
 
 /**
  * Gives a file or a directory another name, as `Deno.rename`. A file that has this name already is
@@ -47,5 +40,9 @@ export async function rename(
   allowRead(from, "rename");
   allowWrite(from, "rename");
   allowWrite(to, "rename");
-  await runTwoPaths(RENAME, from, to, options);
+  try {
+    await moveTo(ringOf(options), from, to, true);
+  } catch (error) {
+    throw withPath(error, "rename", from, to);
+  }
 }

@@ -25,6 +25,7 @@ import {
 import { cStringSize, writeCString } from "../ops/arguments.ts";
 import { Op } from "../ops/op.ts";
 import { prepStatx } from "../ops/path.ts";
+import type { Uring } from "../proactor/uring.ts";
 import { pathOf, ringOf, type RingOption } from "./context.ts";
 import { withPath } from "./failure.ts";
 import { allowRead } from "./permission.ts";
@@ -33,6 +34,7 @@ import { allowRead } from "./permission.ts";
 export type FileInfo = Deno.FileInfo;
 
 const { tv_sec, tv_nsec } = statx_timestamp;
+const NOTHING = ["ENOENT", "ENOTDIR"];
 
 /**
  * Tells what is behind a path, as `Deno.stat`. Symbolic links are followed.
@@ -119,6 +121,26 @@ export function fileInfo(
     },
     decode: (_completion, { view }) => fileInfoAt(view, 0),
   });
+}
+
+/** What is behind a path; undefined if nothing is, or no folder for it. */
+export async function lookAt(
+  ring: Uring,
+  path: string,
+  flags = 0,
+): Promise<FileInfo | undefined> {
+  try {
+    return await ring.submit(fileInfo(path, flags));
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (typeof code === "string" && NOTHING.includes(code)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether two names are of one file. */
+export function isSame(a: FileInfo, b: FileInfo): boolean {
+  return a.dev === b.dev && a.ino === b.ino;
 }
 
 /**

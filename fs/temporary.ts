@@ -7,9 +7,8 @@
 import { isSystemError } from "../ffi/errors.ts";
 import { O_CLOEXEC, O_CREAT, O_EXCL, O_RDWR } from "../ffi/linux.ts";
 import { close, openat } from "../ops/open.ts";
-import { opcodes } from "../ops/opcodes.ts";
-import { mkdirat } from "../ops/path.ts";
 import { ringOf, type RingOption } from "./context.ts";
+import { makeFolderAt } from "./entries.ts";
 import { withPath } from "./failure.ts";
 import { own } from "./own.ts";
 import { mayWriteAll } from "./permission.ts";
@@ -81,13 +80,13 @@ export async function makeTempDir(
   options: MakeTempOptions = {},
 ): Promise<string> {
   const ring = ringOf(options);
-  if (!isOurs(options) || !opcodes.mkdirat.supported()) {
+  if (!isOurs(options)) {
     return await own("tmpdir", undefined, () => Deno.makeTempDir(options));
   }
   return await make(
     "tmpdir",
     options,
-    (path) => ring.submit(mkdirat(path, { mode: 0o700 })),
+    (path) => makeFolderAt(ring, path, 0o700),
   );
 }
 

@@ -9,6 +9,7 @@ import { isSystemError } from "../ffi/errors.ts";
 import type { Op } from "../ops/op.ts";
 import { read, write } from "../ops/rw.ts";
 import type { Uring } from "../proactor/uring.ts";
+import { writeZero } from "./failure.ts";
 
 /**
  * From how many bytes on an op is left to the kernel's workers: to copy so much would hold up the
@@ -148,9 +149,7 @@ export async function writeFull(
     const rest = buffer.subarray(written, end);
     const offset = position === NO_POSITION ? position : position + written;
     const count = await again(() => writeSome(place, rest, offset));
-    if (count === 0) {
-      throw new Deno.errors.WriteZero("failed to write whole buffer");
-    }
+    if (count === 0) throw writeZero();
     written += count;
   }
 }

@@ -27,7 +27,8 @@ export interface WriteFileOptions extends RingOption {
    * written goes to another file in the same folder, which takes the place of the first when it is
    * whole. Permissions are kept, owner and group too where the user may give files away;
    * extended attributes and other hard links are not. Of a symbolic link what it leads to is
-   * replaced. Default: false.
+   * replaced, or made; where not everything is allowed, a link to nothing must itself be one that
+   * may be read. A file that may not be written is not replaced either. Default: false.
    */
   atomic?: boolean | undefined;
   /**

@@ -4,9 +4,8 @@ import { assertEquals } from "@std/assert";
 import { TemporaryDirectory } from "../support/files.ts";
 import { compare, type Outcome, shell } from "../support/utilities.ts";
 import { damaged } from "./damage.ts";
-import { canFail, FaultyDisk } from "./faulty_disk.ts";
+import { type FaultyDisk, onFaultyDisk } from "./faulty_disk.ts";
 
-const ignore = !canFail;
 /** Emulated processors take their time. */
 const timeout = 300_000;
 
@@ -23,12 +22,9 @@ function damagedFiles(disk: FaultyDisk, folder = ""): string[] {
   );
 }
 
-Deno.test({
-  name:
-    "cat: what can be read before a bad block comes out, and what comes after the file",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "cat: what can be read before a bad block comes out, and what comes after the file",
+  async (disk) => {
     const good = disk.file("good", "good\n");
     const files = damagedFiles(disk);
     const operands = files.flatMap((path) => [good, path]).join(" ");
@@ -42,7 +38,7 @@ Deno.test({
       .map((name) => `cat: ${name}: Input/output error\n`).join("");
     assertEquals(stderr, complaints.repeat(3));
   },
-});
+);
 
 /** Runs a script with ours and theirs, each in a folder of its own. */
 async function both(
@@ -75,12 +71,9 @@ function sorted({ code, stdout, stderr }: Outcome): Outcome {
   return { code, stdout, stderr: stderr.split("\n").sort().join("\n") };
 }
 
-Deno.test({
-  name:
-    "cp: says of a bad block what coreutils says, and leaves the old file, or none",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "cp: says of a bad block what coreutils says, and leaves the old file, or none",
+  async (disk) => {
     using elsewhere = new TemporaryDirectory();
     const files = damagedFiles(disk);
     const names = files.map((path) => path.slice(disk.path.length + 1));
@@ -102,13 +95,11 @@ Deno.test({
       assertEquals(contents(`${folder}/ours/d`), olds.sort().map(old));
     }
   },
-});
+);
 
-Deno.test({
-  name: "cp --direct: a bad block leaves the old file, or none",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "cp --direct: a bad block leaves the old file, or none",
+  async (disk) => {
     const files = damagedFiles(disk);
     const cwd = disk.join("copies");
     Deno.mkdirSync(cwd);
@@ -119,13 +110,11 @@ Deno.test({
     assertEquals(lines, files.length);
     assertEquals(contents(cwd), [old("20000")]);
   },
-});
+);
 
-Deno.test({
-  name: "cp -r: bad files and folders are told, the others are copied",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "cp -r: bad files and folders are told, the others are copied",
+  async (disk) => {
     for (const name of ["t", "t/d", "t/bad"]) Deno.mkdirSync(disk.join(name));
     for (const name of ["t/d/a", "t/d/b", "t/bad/a", "t/c"]) {
       disk.file(name, name);
@@ -141,4 +130,4 @@ Deno.test({
     assertEquals(contents(`${copies}/bad`), []);
     assertEquals(Deno.readTextFileSync(`${copies}/c`), "t/c");
   },
-});
+);

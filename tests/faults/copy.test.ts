@@ -10,9 +10,7 @@ import {
   DAMAGES,
   rejection,
 } from "./damage.ts";
-import { canFail, FaultyDisk, forget } from "./faulty_disk.ts";
-
-const ignore = !canFail;
+import { type FaultyDisk, forget, onFaultyDisk } from "./faulty_disk.ts";
 
 const MANNERS: readonly CopyOptions[] = [
   {},
@@ -24,12 +22,9 @@ const MANNERS: readonly CopyOptions[] = [
   { preserve: { timestamps: true, xattr: true, ownership: true } },
 ];
 
-Deno.test({
-  name:
-    "copyFile: a source with a bad block leaves the old file, or none, and no part",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "copyFile: a source with a bad block leaves the old file, or none, and no part",
+  async (disk) => {
     using elsewhere = new TemporaryDirectory();
     const files = DAMAGES.map(([length, at]) =>
       damaged(disk, `${length}-${at}`, length, at)
@@ -45,8 +40,7 @@ Deno.test({
           const to = `${folder}/${name}`;
           forget(path);
           const error = await rejection(copyFile(path, to, options));
-          const message = `: copy '${path}' -> '${to}'`;
-          assertInputOutputError(error, { op: "read", path, message });
+          assertInputOutputError(error, "read", { api: "copy", path, to });
         }
         const names = Deno.readDirSync(folder).map(({ name }) => name);
         assertEquals(names.toArray(), ["old"]);
@@ -54,23 +48,20 @@ Deno.test({
       }
     }
   },
-});
+);
 
-Deno.test({
-  name: "copyFile: in place, a copy has what came before a bad block",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "copyFile: in place, a copy has what came before a bad block",
+  async (disk) => {
     const { path } = damaged(disk, "bad", 300_000, 150_000);
     const to = disk.file("to", "old");
     const { ino } = Deno.statSync(to);
     const error = await rejection(copyFile(path, to, { inPlace: true }));
-    const message = `: copy '${path}' -> '${to}'`;
-    assertInputOutputError(error, { op: "read", path, message });
+    assertInputOutputError(error, "read", { api: "copy", path, to });
     assertEquals(Deno.statSync(to).ino, ino);
     assertEquals(disk.names(), ["bad", "to"]);
   },
-});
+);
 
 /** A tree of good and bad files; gives what is in the good ones, and which are bad. */
 function makeTree(disk: FaultyDisk) {
@@ -99,12 +90,9 @@ function filesBelow(folder: string): string[] {
   ).toArray().sort();
 }
 
-Deno.test({
-  name:
-    "copyTree: bad files are told, the others are copied, and no part of any stays",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "copyTree: bad files are told, the others are copied, and no part of any stays",
+  async (disk) => {
     const { good, bad } = makeTree(disk);
     const [from, to] = [disk.join("tree"), disk.join("copy")];
     for (const concurrency of [1, 64]) {
@@ -117,8 +105,7 @@ Deno.test({
           onError: (error, entry) => told.push([error, entry]),
         });
         const names = told.map(([error, { from: path, to }]) => {
-          const message = `: copy '${path}' -> '${to}'`;
-          assertInputOutputError(error, { op: "read", path, message });
+          assertInputOutputError(error, "read", { api: "copy", path, to });
           return path.slice(from.length + 1);
         });
         assertEquals(names.sort(), bad);
@@ -131,13 +118,11 @@ Deno.test({
       }
     }
   },
-});
+);
 
-Deno.test({
-  name: "copyTree: a bad file ends it, and what was at its destination stays",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "copyTree: a bad file ends it, and what was at its destination stays",
+  async (disk) => {
     const from = disk.join("tree");
     const to = disk.join("copy");
     Deno.mkdirSync(from);
@@ -145,19 +130,19 @@ Deno.test({
     disk.file("copy/bad", "old");
     const { path } = damaged(disk, "tree/bad", 20_000, 9000);
     const error = await rejection(copyTree(from, to));
-    const message = `: copy '${path}' -> '${to}/bad'`;
-    assertInputOutputError(error, { op: "read", path, message });
+    assertInputOutputError(error, "read", {
+      api: "copy",
+      path,
+      to: `${to}/bad`,
+    });
     assertEquals(filesBelow(to), ["bad"]);
     assertEquals(Deno.readTextFileSync(`${to}/bad`), "old");
   },
-});
+);
 
-Deno.test({
-  name:
-    "copyTree: a folder that cannot be listed is told, the others are copied",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "copyTree: a folder that cannot be listed is told, the others are copied",
+  async (disk) => {
     const [from, to] = [disk.join("tree"), disk.join("copy")];
     for (const name of ["", "/bad", "/good"]) Deno.mkdirSync(`${from}${name}`);
     for (const name of ["bad/a", "good/a"]) disk.file(`tree/${name}`, name);
@@ -169,21 +154,20 @@ Deno.test({
         onError: (error) => told.push(error),
       });
       assertEquals(told.length, 1);
-      const message = `: copy '${from}/bad' -> '${to}/bad'`;
-      const path = `${from}/bad`;
-      assertInputOutputError(told[0], { op: "readdir", path, message });
+      assertInputOutputError(told[0], "readdir", {
+        api: "copy",
+        path: `${from}/bad`,
+        to: `${to}/bad`,
+      });
       assertEquals([result.files, result.failed], [1, 1]);
       assertEquals(filesBelow(to), ["good/a"]);
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "copyFile: O_DIRECT onto a disk that cannot be written leaves the old file, and no part",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "copyFile: O_DIRECT onto a disk that cannot be written leaves the old file, and no part",
+  async (disk) => {
     using elsewhere = new TemporaryDirectory();
     disk.file("old", "old");
     disk.breakFreeSpace();
@@ -192,11 +176,10 @@ Deno.test({
       for (const name of ["old", "new"]) {
         const to = disk.join(name);
         const error = await rejection(copyFile(from, to, { direct: true }));
-        const message = `: copy '${from}' -> '${to}'`;
-        assertInputOutputError(error, { op: "write", path: from, message });
+        assertInputOutputError(error, "write", { api: "copy", path: from, to });
         assertEquals(disk.names(), ["old"]);
         assertEquals(Deno.readTextFileSync(disk.join("old")), "old");
       }
     }
   },
-});
+);

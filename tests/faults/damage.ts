@@ -67,26 +67,33 @@ export function assertBefore(
   assertEquals(bytes, content.subarray(0, bytes.length));
 }
 
-/** What is told of an EIO, beside its message. */
-export interface Told {
-  readonly op: string;
-  readonly message: string;
-  /** Undefined for what is asked of an open file. */
+/** What an EIO is told of: nothing, of an open file. */
+export interface About {
+  /** The function, as Deno's messages have it; left out where they name none. */
+  readonly api?: string;
   readonly path?: string;
+  /** The second path, where there are two. */
+  readonly to?: string;
 }
 
 /** Whether an error is an EIO of the kernel's, with all that is to be told about it. */
-export function assertInputOutputError(error: unknown, told: Told): void {
+export function assertInputOutputError(
+  error: unknown,
+  op: string,
+  { api, path, to }: About = {},
+): void {
   assertInstanceOf(error, Error);
-  const { message, code, errno, op, path } = error as SystemError;
+  const { message, code, errno, op: told, path: name } = error as SystemError;
+  const where = api === undefined ? "" : `: ${api} '${path}'`;
+  const second = to === undefined ? "" : ` -> '${to}'`;
   assertEquals(
-    { message, code, errno, op, path },
+    { message, code, errno, op: told, path: name },
     {
       code: "EIO",
       errno: 5,
-      op: told.op,
-      path: told.path,
-      message: `Input/output error (os error 5)${told.message}`,
+      op,
+      path,
+      message: `Input/output error (os error 5)${where}${second}`,
     },
   );
 }

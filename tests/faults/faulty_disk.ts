@@ -59,7 +59,7 @@ function probe(): boolean {
 }
 
 /** Whether this machine can have such disks: root, with device-mapper, loop devices and the tools. */
-export const canFail: boolean = probe();
+const canFail = probe();
 
 /** A disk that works until something of it is broken. It is gone at the end of the scope. */
 export class FaultyDisk implements Disposable {
@@ -227,6 +227,21 @@ export class FaultyDisk implements Disposable {
   [Symbol.dispose](): void {
     this.#stack[Symbol.dispose]();
   }
+}
+
+/** Registers a test that has such a disk, and is skipped where there can be none. */
+export function onFaultyDisk(
+  name: string,
+  fn: (disk: FaultyDisk) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    ignore: !canFail,
+    fn: async () => {
+      using disk = new FaultyDisk();
+      await fn(disk);
+    },
+  });
 }
 
 /** A part of a file that is in one piece, in sectors: from `first` to before `end`. */

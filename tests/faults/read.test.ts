@@ -16,15 +16,11 @@ import {
   DAMAGES,
   rejection,
 } from "./damage.ts";
-import { BLOCK, canFail, FaultyDisk, forget } from "./faulty_disk.ts";
+import { BLOCK, forget, onFaultyDisk } from "./faulty_disk.ts";
 
-const ignore = !canFail;
-
-Deno.test({
-  name: "readFile: a block that cannot be read, wherever it is",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "readFile: a block that cannot be read, wherever it is",
+  async (disk) => {
     for (const [length, at] of DAMAGES) {
       const { path } = damaged(disk, `${length}-${at}`, length, at);
       const theirs = await rejection(Deno.readFile(path));
@@ -32,24 +28,21 @@ Deno.test({
         forget(path);
         const ours = await rejection(action(path));
         assertSame(ours, theirs);
-        const message = `: readfile '${path}'`;
-        assertInputOutputError(ours, { op: "read", path, message });
+        assertInputOutputError(ours, "read", { api: "readfile", path });
       }
     }
   },
-});
+);
 
-Deno.test({
-  name: "readFile: reads again what could not be read before",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "readFile: reads again what could not be read before",
+  async (disk) => {
     const { path, content } = damaged(disk, "file", 300_000, 150_000);
     await rejection(readFile(path));
     disk.repair();
     assertEquals(await readFile(path), content);
   },
-});
+);
 
 /** Reads up to the end or an error; gives what came, and the error. */
 async function drain(file: FsFile, byteLength: number) {
@@ -78,12 +71,9 @@ function joined(parts: Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-Deno.test({
-  name:
-    "FsFile.read: gives all before a bad block, then fails, and can go on behind it",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "FsFile.read: gives all before a bad block, then fails, and can go on behind it",
+  async (disk) => {
     const file = damaged(disk, "file", 5_000_000, 3_234_567);
     const { path, content, around: [, end] } = file;
     for (const byteLength of [4000, 65_536, 5_000_000]) {
@@ -92,27 +82,24 @@ Deno.test({
       const { parts, error } = await drain(opened, byteLength);
       const before = joined(parts);
       assertBefore(before, file);
-      assertInputOutputError(error, { op: "read", message: "" });
+      assertInputOutputError(error, "read");
       // It has not moved, and is no less bad the second time.
       const position = await opened.seek(0, Deno.SeekMode.Current);
       assertEquals(position, before.length);
       const again = await drain(opened, byteLength);
       assertBefore(joined([before, ...again.parts]), file);
-      assertInputOutputError(again.error, { op: "read", message: "" });
+      assertInputOutputError(again.error, "read");
       await opened.seek(end, Deno.SeekMode.Start);
       const behind = await drain(opened, byteLength);
       assertEquals(behind.error, undefined);
       assertEquals(joined(behind.parts), content.subarray(end));
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "FsFile.readAt: fails if a bad block is in it, however much is read before",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "FsFile.readAt: fails if a bad block is in it, however much is read before",
+  async (disk) => {
     const { path, content, begin, end, around: [first, last] } = damaged(
       disk,
       "file",
@@ -138,36 +125,30 @@ Deno.test({
       assert(outcome !== undefined);
       assertEquals(outcome.status, fails ? "rejected" : "fulfilled");
       if (outcome.status === "rejected") {
-        const told = { op: "read", message: "" };
-        assertInputOutputError(outcome.reason, told);
+        assertInputOutputError(outcome.reason, "read");
       } else assertEquals(outcome.value, content.subarray(from, to));
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "FsFile.readable: gives all before a bad block, then fails, and closes the file",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "FsFile.readable: gives all before a bad block, then fails, and closes the file",
+  async (disk) => {
     const bad = damaged(disk, "file", 5_000_000, 3_000_000);
     const file = await open(bad.path);
     const parts: Uint8Array[] = [];
     const error = await rejection((async () => {
       for await (const part of file.readable) parts.push(part);
     })());
-    assertInputOutputError(error, { op: "read", message: "" });
+    assertInputOutputError(error, "read");
     assertBefore(joined(parts), bad);
     assertEquals(file.closed, true);
   },
-});
+);
 
-Deno.test({
-  name: "openDirect: blocks before a bad one come, then it fails",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "openDirect: blocks before a bad one come, then it fails",
+  async (disk) => {
     const { path, content, begin, end } = damaged(
       disk,
       "file",
@@ -183,25 +164,23 @@ Deno.test({
         parts.push(bytes.slice());
       }
     })());
-    assertInputOutputError(error, { op: "read_fixed", message: "" });
+    assertInputOutputError(error, "read_fixed");
     const whole = Math.floor(begin / blockSize) * blockSize;
     assertEquals(joined(parts), content.subarray(0, whole));
     using lease = await file.lease();
     const failure = await rejection(file.readAt(lease, begin, BLOCK));
-    assertInputOutputError(failure, { op: "read_fixed", message: "" });
+    assertInputOutputError(failure, "read_fixed");
     const count = await file.readAt(lease, end, BLOCK);
     assertEquals(
       lease.bytes.subarray(0, count),
       content.subarray(end, end + BLOCK),
     );
   },
-});
+);
 
-Deno.test({
-  name: "readFiles: bad files are told by name, the others are read",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "readFiles: bad files are told by name, the others are read",
+  async (disk) => {
     const contents = new Map<string, Uint8Array | null>();
     for (const [i, [length, at]] of DAMAGES.entries()) {
       for (let j = 0; j < 5; j++) {
@@ -222,8 +201,10 @@ Deno.test({
           const expected = contents.get(path);
           if (expected !== null) assertEquals(file.data, expected);
           else {
-            const message = `: readfile '${path}'`;
-            assertInputOutputError(file.error, { op: "read", path, message });
+            assertInputOutputError(file.error, "read", {
+              api: "readfile",
+              path,
+            });
           }
         }
         if (!ordered) seen.sort();
@@ -234,23 +215,20 @@ Deno.test({
     const [bad = ""] = [...contents].find(([, content]) => content === null) ??
       [];
     const error = await rejection(Array.fromAsync(readFiles(contents.keys())));
-    const message = `: readfile '${bad}'`;
-    assertInputOutputError(error, { op: "read", path: bad, message });
+    assertInputOutputError(error, "read", { api: "readfile", path: bad });
   },
-});
+);
 
-Deno.test({
-  name: "readDir: a folder that cannot be listed is not left open",
-  ignore,
-  fn: async () => {
-    using disk = new FaultyDisk();
+onFaultyDisk(
+  "readDir: a folder that cannot be listed is not left open",
+  async (disk) => {
     const path = disk.join("folder");
     Deno.mkdirSync(path);
     disk.file("folder/file", "text");
     disk.breakBlock(path);
     const error = await rejection(Array.fromAsync(readDir(path)));
-    assertInputOutputError(error, { op: "readdir", path, message: "" });
+    assertInputOutputError(error, "readdir", { path });
     // Nothing could, if anything on it were open.
     disk.remount();
   },
-});
+);

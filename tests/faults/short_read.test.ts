@@ -78,8 +78,7 @@ Deno.test("copyFile: a fault behind what could be read is no end", async () => {
     await using ring = new FaultyRing([fault], true);
     for (const options of MANNERS) {
       const error = await rejection(copyFile(from, to, { ...options, ring }));
-      const message = `: copy '${from}' -> '${to}'`;
-      assertInputOutputError(error, { op: "read", path: from, message });
+      assertInputOutputError(error, "read", { api: "copy", path: from, to });
       assertEquals(Deno.readTextFileSync(to), "old");
     }
   }

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { open } from "../../fs/open.ts";
 import { writeFile, writeTextFile } from "../../fs/write_file.ts";
 import { TemporaryDirectory } from "../support/files.ts";
+import { canBeNobody, shell } from "../support/utilities.ts";
 import { bytes, modeOf } from "./both.ts";
 
 const ATOMIC = { atomic: true };
@@ -72,11 +73,55 @@ Deno.test("atomic: of a link what it leads to is replaced", async () => {
   assertEquals([...Deno.readDirSync(home.join("folder"))].length, 1);
 });
 
+Deno.test("atomic: of a link to nothing what it leads to is made, as Deno does", async () => {
+  using home = new TemporaryDirectory();
+  Deno.mkdirSync(home.join("folder"));
+  const link = home.join("link");
+  const second = home.join("link to the link");
+  const target = home.join("folder/file");
+  const texts = ["folder/file", target, "folder/../folder/file"];
+  for (const text of texts) {
+    Deno.symlinkSync(text, link);
+    Deno.symlinkSync("link", second);
+    for (const path of [link, second]) {
+      await writeTextFile(path, "made", ATOMIC);
+      assertEquals(Deno.readTextFileSync(target), "made");
+      assertEquals(Deno.readLinkSync(link), text);
+      assertEquals(Deno.readLinkSync(second), "link");
+      Deno.removeSync(target);
+    }
+    for (const path of [link, second]) Deno.removeSync(path);
+  }
+});
+
 Deno.test("atomic: refuses what Deno refuses, in its words", async () => {
   using home = new TemporaryDirectory();
   const path = home.file("file", "old");
   Deno.mkdirSync(home.join("folder"));
+  Deno.symlinkSync("nowhere", home.join("to nothing"));
+  Deno.symlinkSync("nowhere/file", home.join("to no folder"));
+  Deno.symlinkSync("loop", home.join("loop"));
+  Deno.symlinkSync("file", home.join("to file"));
   const cases: [string, Deno.WriteFileOptions][] = [
+    ["", {}],
+    ["", { create: false }],
+    [`${path}/`, {}],
+    [`${path}/`, { create: false }],
+    [`${home.join("nothing")}/`, {}],
+    [`${home.join("nothing/folder")}/`, {}],
+    [`${home.join("to nothing")}/`, {}],
+    [`${home.join("to file")}/`, {}],
+    [`${home.join("folder")}/`, {}],
+    [`${home.join("folder")}/`, { createNew: true }],
+    [`${home.join("nothing")}/`, { createNew: true }],
+    [home.join("to nothing"), { create: false }],
+    [home.join("to nothing"), { createNew: true }],
+    [home.join("to file"), { createNew: true }],
+    [home.join("to no folder"), {}],
+    [home.join("loop"), {}],
+    [home.join("loop"), { createNew: true }],
+    [`${path}/file`, { create: false }],
+    [`${home.path}${"/x".repeat(2100)}`, {}],
     [path, { createNew: true }],
     [home.join("nothing"), { create: false }],
     [home.join("folder"), {}],
@@ -96,7 +141,7 @@ Deno.test("atomic: refuses what Deno refuses, in its words", async () => {
     assert(error instanceof expected.constructor, where);
   }
   assertEquals(Deno.readTextFileSync(path), "old");
-  assertEquals([...Deno.readDirSync(home.path)].length, 2);
+  assertEquals([...Deno.readDirSync(home.path)].length, 6);
   await assertRejects(
     () => writeTextFile("/dev/null", "new", ATOMIC),
     TypeError,
@@ -287,22 +332,86 @@ Deno.test("atomic: kill -9 at any time leaves the old file or the new one", asyn
   }
 });
 
-Deno.test("atomic: over a file that is there, without --allow-sys", async () => {
+/** Writes "new" to a path, atomically, in a process that may do so much; gives what it complains of. */
+async function writeWith(path: string, ...flags: string[]): Promise<string> {
   using home = new TemporaryDirectory();
-  const path = home.file("file", "old");
-  const source = `import { writeTextFile } from "${new URL(
-    "../../fs/write_file.ts",
-    import.meta.url,
-  )}";
-await writeTextFile(Deno.args[0], "new", { atomic: true });`;
-  const program = home.file("program.ts", source);
+  const module = import.meta.resolve("../../fs/write_file.ts");
+  const program = home.file(
+    "program.ts",
+    `import { writeTextFile } from ${JSON.stringify(module)};
+    await writeTextFile(Deno.args[0], "new", { atomic: true });`,
+  );
   const { stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-check", "--no-config", "--no-prompt"],
-      ...["--allow-ffi", "--allow-read", `--allow-write=${home.path}`],
-      ...[program, path],
+      ...["--allow-ffi", ...flags, program, path],
     ],
+    env: { NO_COLOR: "1" },
   }).output();
-  assertEquals(new TextDecoder().decode(stderr), "");
+  return new TextDecoder().decode(stderr);
+}
+
+Deno.test("atomic: over a file that is there, without --allow-sys", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.file("file", "old");
+  const flags = ["--allow-read", `--allow-write=${home.path}`];
+  assertEquals(await writeWith(path, ...flags), "");
   assertEquals(Deno.readTextFileSync(path), "new");
+});
+
+Deno.test("atomic: a link to nothing must be one that may be read", async () => {
+  using home = new TemporaryDirectory();
+  const link = home.join("link");
+  Deno.symlinkSync("target", link);
+  const mayWrite = `--allow-write=${home.path}`;
+  const refusal = await writeWith(link, mayWrite);
+  assert(refusal.includes("NotCapable: Requires read access to"), refusal);
+  assert(refusal.includes("It is a symbolic link to nothing"), refusal);
+  assertEquals([...Deno.readDirSync(home.path)].length, 1);
+  const mayRead = `--allow-read=${home.path}`;
+  assertEquals(await writeWith(link, mayWrite, mayRead), "");
+  assertEquals(Deno.readTextFileSync(home.join("target")), "new");
+  assertEquals(Deno.readLinkSync(link), "target");
+});
+
+Deno.test("atomic: the folder must be one that may be written", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.file("file", "old");
+  const refusal = await writeWith(path, `--allow-write=${path}`);
+  assert(refusal.includes("NotCapable: Requires write access to"), refusal);
+  assertEquals(Deno.readTextFileSync(path), "old");
+});
+
+Deno.test({
+  name:
+    "atomic: a file that may not be written is not replaced, as Deno does not write it",
+  ignore: !canBeNobody,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    Deno.chmodSync(home.path, 0o777);
+    const path = home.file("file", "old");
+    const module = import.meta.resolve("../../fs/write_file.ts");
+    const program = home.file(
+      "program.ts",
+      `import { writeTextFile } from ${JSON.stringify(module)};
+      for (const write of [Deno.writeTextFile, writeTextFile]) {
+        try {
+          await write(${JSON.stringify(path)}, "new", { atomic: true });
+        } catch (error) {
+          console.log(error.name, error.code, error.message);
+        }
+      }`,
+    );
+    const script =
+      `${Deno.execPath()} run -A --no-check --no-config ${program}`;
+    const { stdout, stderr } = await shell(script, false, home.path, {
+      nobody: true,
+    });
+    const refusal =
+      "PermissionDenied EACCES Permission denied (os error 13): " +
+      `writefile '${path}'\n`;
+    assertEquals(stdout, refusal.repeat(2), stderr);
+    assertEquals(Deno.readTextFileSync(path), "old");
+    assertEquals([...Deno.readDirSync(home.path)].length, 2);
+  },
 });

@@ -139,12 +139,27 @@ Deno.test("withPath: Deno's words, the kernel's fields, whatever the class", () 
   );
   const invalid = withPath(systemError(22, "openat"), "open", "x");
   assert(invalid instanceof TypeError);
-  const hinted = systemError(95, "ftruncate", { hint: "This kernel is old." });
-  assertEquals(
-    (withoutPath(hinted) as Error).message,
-    "Operation not supported (os error 95). This kernel is old.",
-  );
   const other = new Error("mine");
   assertStrictEquals(withPath(other, "open", "x"), other);
   assertStrictEquals(withoutPath("a reason"), "a reason");
+});
+
+Deno.test("errors: hints are those of reads and writes, and of O_DIRECT only where it was asked for", () => {
+  const hint = "Do this.";
+  const told = (errno: number, op: string, direct?: boolean) =>
+    (withoutPath(systemError(errno, op, { hint }), direct) as Error).message;
+  assertEquals(
+    told(95, "read"),
+    `Operation not supported (os error 95). ${hint}`,
+  );
+  assertEquals(told(95, "renameat"), "Operation not supported (os error 95)");
+  for (const op of ["read", "write_fixed"]) {
+    assertEquals(told(22, op), "Invalid argument (os error 22)");
+    assertEquals(told(22, op, true), `Invalid argument (os error 22). ${hint}`);
+  }
+  const named = withPath(systemError(22, "write", { hint }), "writefile", "x");
+  assertEquals(
+    (named as Error).message,
+    "Invalid argument (os error 22): writefile 'x'",
+  );
 });

@@ -9,10 +9,12 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { closeSync, openSync } from "node:fs";
+import { closeDescriptor, pipePair } from "../../ffi/mod.ts";
 import { copyData } from "../../fs/copy_data.ts";
 import { copyFile, type CopyOptions } from "../../fs/copy_file.ts";
 import { Uring } from "../../proactor/mod.ts";
-import { opcodes } from "../../ops/mod.ts";
+import { opcodes, read, run } from "../../ops/mod.ts";
+import { Ring } from "../../ring/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { emulated } from "../support/machine.ts";
 import { assertSame } from "./errors.ts";
@@ -105,12 +107,39 @@ Deno.test("copyFile: errors as Deno's", async () => {
     [file, home.join("x".repeat(256))],
     ["a\0b", home.join("to")],
     [file, "a\0b"],
+    [new URL(`file://${home.path}/a%00b`), home.join("to")],
+    [file, new URL(`file://${home.path}/a%00b`)],
+    [file, `${file}/`],
+    [file, `${home.join("loop")}/`],
+    [file, `${home.path}${"/.".repeat(2050)}/to`],
+    [file, ""],
   ] as const;
   for (const [from, to] of cases) {
     const ours = await assertRejects(() => copyFile(from, to));
     assertSame(ours, await assertRejects(() => Deno.copyFile(from, to)));
   }
   assertEquals(Deno.readTextFileSync(file), "text");
+});
+
+Deno.test("copyFile: a link to what has no path, as those to open pipes", async () => {
+  using home = new TemporaryDirectory();
+  using ring = new Ring(2);
+  const from = home.file("from", "text");
+  const [reader, writer] = pipePair();
+  try {
+    const self = `/proc/${Deno.pid}/fd/${writer}`;
+    Deno.symlinkSync(self, home.join("link"));
+    for (const to of [self, home.join("link")]) {
+      await copyFile(from, to);
+      const buffer = new Uint8Array(64);
+      const count = run(ring, read(reader, buffer));
+      const text = new TextDecoder().decode(buffer.subarray(0, count));
+      assertEquals(text, "text");
+    }
+  } finally {
+    closeDescriptor(reader);
+    closeDescriptor(writer);
+  }
 });
 
 Deno.test("copyFile: links are followed at both ends, dangling ones too", async () => {

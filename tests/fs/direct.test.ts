@@ -1,11 +1,23 @@
 /** Files without the page cache. */
 
-import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { openDirect } from "../../fs/direct.ts";
-import { isSystemError } from "../../ffi/mod.ts";
+import { open } from "../../fs/open.ts";
+import { writeFile } from "../../fs/write_file.ts";
+import { IORING_OP_WRITE, isSystemError } from "../../ffi/mod.ts";
+import type { Op } from "../../ops/op.ts";
+import type { SubmitOptions } from "../../proactor/options.ts";
 import { BufferPool, Uring } from "../../proactor/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { openDescriptors } from "./both.ts";
+
+const EINVAL = 22;
 
 /** Whether the file system of the temporary directory knows O_DIRECT. */
 const ignore = !await canDirect();
@@ -190,3 +202,49 @@ Deno.test({
     );
   },
 });
+
+Deno.test({
+  name:
+    "openDirect: what is not aligned is told why it is refused, of another file it is not",
+  ignore,
+  fn: async () => {
+    using home = new TemporaryDirectory();
+    const path = home.file("file", "text");
+    await using direct = await openDirect(path, { read: true, write: true });
+    const actions = [
+      () => direct.file.write(new Uint8Array(100)),
+      () => direct.file.writeAt(new Uint8Array(100), 7),
+    ];
+    for (const action of actions) {
+      const { message } = await assertRejects(action, TypeError);
+      assertStringIncludes(
+        message,
+        "Invalid argument (os error 22). With O_DIRECT the buffer's address",
+      );
+    }
+    await using ring = new RefusingRing();
+    using file = await open(path, { write: true, ring });
+    const others = [
+      () => file.write(new Uint8Array(100)),
+      () => file.writeAt(new Uint8Array(100), 7),
+    ];
+    for (const action of others) {
+      const { message } = await assertRejects(action, TypeError);
+      assertEquals(message, "Invalid argument (os error 22)");
+    }
+    const writing = () => writeFile(path, new Uint8Array(100), { ring });
+    const { message } = await assertRejects(writing, TypeError);
+    assertEquals(
+      message,
+      `Invalid argument (os error 22): writefile '${path}'`,
+    );
+  },
+});
+
+/** A ring on which each write is refused, as some devices do. */
+class RefusingRing extends Uring {
+  override submit<T>(op: Op<T>, options?: SubmitOptions): Promise<T> {
+    if (op.opcode !== IORING_OP_WRITE) return super.submit(op, options);
+    return Promise.reject(op.errorOf(EINVAL));
+  }
+}

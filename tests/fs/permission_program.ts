@@ -90,8 +90,10 @@ const actions: Record<string, Action> = {
   },
   fileUtime: async (fs, path) => {
     using file = await fs.open(path);
-    file.utimeSync(1, 1);
-    await file.utime(1, 1);
+    // As they are: among the paths are devices of the machine's.
+    const { atime, mtime } = await file.stat();
+    file.utimeSync(atime ?? 1, mtime ?? 1);
+    await file.utime(atime ?? 1, mtime ?? 1);
   },
 };
 

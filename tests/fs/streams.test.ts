@@ -1,7 +1,13 @@
 /** `FsFile.readable` and `FsFile.writable` beside Deno's. */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { IORING_OP_WRITE } from "../../ffi/mod.ts";
 import { open } from "../../fs/open.ts";
+import { writeFile } from "../../fs/write_file.ts";
+import type { Op } from "../../ops/op.ts";
+import type { SubmitOptions } from "../../proactor/options.ts";
+import { Uring } from "../../proactor/uring.ts";
+import type { Sqe } from "../../ring/sqe.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { bytes, openDescriptors, same } from "./both.ts";
 
@@ -139,4 +145,38 @@ Deno.test("readable: nothing is left open when a pipe fails", async () => {
   const error = await assertRejects(() => from.readable.pipeTo(full.writable));
   assertEquals((error as { code?: string }).code, "ENOSPC");
   assertEquals(openDescriptors(), before);
+});
+
+/** A ring on which each write takes nothing. */
+class IdleRing extends Uring {
+  override submit<T>(op: Op<T>, options?: SubmitOptions): Promise<T> {
+    if (op.opcode !== IORING_OP_WRITE) return super.submit(op, options);
+    const encode = (sqe: Sqe) => {
+      const held = op.encode(sqe);
+      sqe.len = 0;
+      return held;
+    };
+    const empty: Op<T> = Object.create(op, { encode: { value: encode } });
+    return super.submit(empty, options);
+  }
+}
+
+Deno.test("writes that take nothing are not tried for ever", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("file");
+  await using ring = new IdleRing();
+  const data = bytes("text");
+  for (const atomic of [false, true]) {
+    for (const how of [data, new Blob([data]).stream()]) {
+      await assertRejects(
+        () => writeFile(path, how, { ring, atomic }),
+        Deno.errors.WriteZero,
+        "failed to write whole buffer",
+      );
+    }
+  }
+  const file = await open(path, { write: true, ring });
+  const writer = file.writable.getWriter();
+  await assertRejects(() => writer.write(data), Deno.errors.WriteZero);
+  assertEquals(file.closed, true);
 });

@@ -6,7 +6,6 @@
 
 import { isSystemError } from "../ffi/errors.ts";
 import {
-  AT_SYMLINK_FOLLOW,
   O_CREAT,
   O_EXCL,
   O_NOFOLLOW,
@@ -14,10 +13,10 @@ import {
   O_WRONLY,
 } from "../ffi/linux.ts";
 import { opcodes } from "../ops/opcodes.ts";
-import { linkat } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
-import { moveTo, removeAt } from "./entries.ts";
+import { linkTo, moveTo, removeAt } from "./entries.ts";
+import type { Opening } from "./permission.ts";
 
 /** What a file system says that has no files without a name, or is older than they are. */
 const NAMELESS_UNKNOWN = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOSYS"];
@@ -26,12 +25,12 @@ const NAMELESS_UNKNOWN = ["EOPNOTSUPP", "EISDIR", "EINVAL", "ENOSYS"];
 export interface DraftOptions {
   /** Its permissions, less the umask. */
   mode: number;
-  /** More `O_*` to open it with: O_DIRECT. */
-  flags: number;
+  /** More `O_*` to open it with: O_DIRECT. Default: none. */
+  flags?: number;
   /** Gives up. */
   signal: AbortSignal | undefined;
-  /** Whether to wait where no descriptor is left. */
-  waits: boolean;
+  /** Whether to wait where no descriptor is left. Default: true. */
+  waits?: boolean;
 }
 
 /**
@@ -67,7 +66,7 @@ export class Draft {
   static async make(
     ring: Uring,
     path: string,
-    { mode, flags, signal, waits }: DraftOptions,
+    { mode, flags = 0, signal, waits = true }: DraftOptions,
   ): Promise<Draft> {
     const manner = { mode, stay: "passing", signal, waits } as const;
     if (opcodes.linkat.supported()) {
@@ -95,36 +94,44 @@ export class Draft {
    * Gives the file its name, and closes it.
    *
    * @param replace whether what has that name now makes room for it.
+   * @param taken whether something is known to have it.
    * @throws {SystemError} (as a rejection) EEXIST if there is something, and it may not.
    */
-  async publish(replace: boolean): Promise<void> {
-    if (this.#name === undefined) {
-      if (await this.#link(replace)) return;
-    }
+  async publish(replace: boolean, taken = false): Promise<void> {
+    const free = !(replace && taken);
+    if (this.#name === undefined && free && await this.#link(replace)) return;
+    const name = await this.#hide();
     // Network file systems may say only here what they could not write.
     this.#close();
-    const name = this.#name as string;
     await moveTo(this.#ring, name, this.#path, replace);
     this.#name = undefined;
   }
 
-  /** Links the nameless file; false if it has a hidden name now, and another file its own. */
+  /** Links the nameless file; false if something else has its name, and is to make room. */
   async #link(replace: boolean): Promise<boolean> {
-    const self = `/proc/self/fd/${this.fd}`;
-    const options = { flags: AT_SYMLINK_FOLLOW };
     try {
-      await this.#ring.submit(linkat(self, this.#path, options));
-      this.#close();
-      return true;
+      await linkTo(this.#ring, this.#self, this.#path, true);
     } catch (error) {
       if (!replace || !isSystemError(error) || error.code !== "EEXIST") {
         throw error;
       }
+      return false;
     }
+    this.#close();
+    return true;
+  }
+
+  /** Gives the file a hidden name, unless it has one. */
+  async #hide(): Promise<string> {
+    if (this.#name !== undefined) return this.#name;
     const name = hiddenBeside(this.#path);
-    await this.#ring.submit(linkat(self, name, options));
-    this.#name = name;
-    return false;
+    await linkTo(this.#ring, this.#self, name, true);
+    return this.#name = name;
+  }
+
+  /** The file by way of its descriptor. */
+  get #self(): string {
+    return `/proc/self/fd/${this.fd}`;
   }
 
   #close(): void {
@@ -148,12 +155,28 @@ export class Draft {
   }
 }
 
+/** Throws if a file may not be written: then it is not replaced either. */
+export async function checkWritable(
+  ring: Uring,
+  where: Opening,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const manner = { flags: O_WRONLY, stay: "passing", signal } as const;
+  try {
+    const { fd } = await openDescriptor(ring, where, manner);
+    giveBack(fd, "passing");
+  } catch (error) {
+    // A program that runs can be replaced, but not written to.
+    if (!isSystemError(error) || error.code !== "ETXTBSY") throw error;
+  }
+}
+
 function at(path: string) {
   return { path, flags: O_NOFOLLOW, resolve: 0 };
 }
 
 /** The folder that a path is in, with a slash at its end, or nothing for the current one. */
-function folderOf(path: string): string {
+export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1);
 }
 
