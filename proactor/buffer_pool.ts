@@ -18,6 +18,8 @@ import {
   whenTablesRest,
   whenUnused,
 } from "./in_use.ts";
+import { checkBoolean, checkCommon, checkOptions } from "./options.ts";
+import { whenAborted } from "./signal.ts";
 import { engineOf, Uring } from "./uring.ts";
 
 /** The kernel's `IORING_MAX_REG_BUFFERS`. */
@@ -128,14 +130,11 @@ export class BufferPool implements Disposable {
         `BufferPool: uring must be a Uring; got ${show(uring)}.`,
       );
     }
-    if (options === null || typeof options !== "object") {
-      throw new TypeError(
-        `BufferPool: options must be an object; got ${show(options)}.`,
-      );
-    }
+    checkOptions("BufferPool", options);
     const { count, size, register = true } = options;
     this.count = checkInteger("BufferPool: count", count, 1, MOST);
     this.size = checkInteger("BufferPool: size", size, 1, LARGEST);
+    checkBoolean("BufferPool: register", register);
     this.#engine = engineOf(uring);
     for (let at = 0; at < count; at++) {
       this.#free.push({ memory: new Memory(size), index: UNREGISTERED });
@@ -180,9 +179,11 @@ export class BufferPool implements Disposable {
    * it is still there.
    *
    * @returns the lease. Rejects with the signal's reason, and with a TypeError if the pool is
-   * closed.
+   * closed or the signal is none.
    */
-  async lease({ signal }: LeaseOptions = {}): Promise<BufferLease> {
+  async lease(options: LeaseOptions = {}): Promise<BufferLease> {
+    checkCommon("BufferPool.lease", options);
+    const { signal } = options;
     signal?.throwIfAborted();
     const lease = this.tryLease();
     return lease ?? await this.#wait(signal);
@@ -218,15 +219,17 @@ export class BufferPool implements Disposable {
     for (const room of this.#returned.splice(0)) this.#awaitOps(room);
     const { promise, resolve, reject } = Promise.withResolvers<BufferLease>();
     const waiter: Waiter = { resolve, reject };
-    const give = () => {
-      if (this.#waiting.delete(waiter)) reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", give, { once: true });
+    const stopListening = signal === undefined ? undefined : whenAborted(
+      signal,
+      () => {
+        if (this.#waiting.delete(waiter)) reject(signal.reason);
+      },
+    );
     this.#waiting.add(waiter);
     try {
       return await promise;
     } finally {
-      signal?.removeEventListener("abort", give);
+      stopListening?.();
     }
   }
 
@@ -415,11 +418,13 @@ export class BufferLease implements Disposable {
 
   #part(
     method: string,
-    { start = 0, length }: LeaseTransferOptions,
+    options: LeaseTransferOptions,
   ): Uint8Array<ArrayBuffer> {
     const { bytes } = this;
-    if (start === 0 && length === undefined) return bytes;
     const what = `BufferLease.${method}`;
+    checkOptions(what, options);
+    const { start = 0, length } = options;
+    if (start === 0 && length === undefined) return bytes;
     checkInteger(`${what}: start`, start, 0, bytes.length);
     const rest = bytes.length - start;
     if (length !== undefined) checkInteger(`${what}: length`, length, 0, rest);

@@ -17,6 +17,7 @@ import type { Sqe } from "../ring/sqe.ts";
 import type { Engine } from "./engine.ts";
 import { addGroup, type BufferGroup, hasGroup, removeGroup } from "./groups.ts";
 import { usesGroup, whenUnused } from "./in_use.ts";
+import { checkBoolean, checkOptions } from "./options.ts";
 import { type Part, ProvidedBuffers } from "./provided.ts";
 import { engineOf, Uring } from "./uring.ts";
 
@@ -100,13 +101,10 @@ export class BufferRing implements Disposable {
         `BufferRing: uring must be a Uring; got ${show(uring)}.`,
       );
     }
-    if (options === null || typeof options !== "object") {
-      throw new TypeError(
-        `BufferRing: options must be an object; got ${show(options)}.`,
-      );
-    }
+    checkOptions("BufferRing", options);
     const { entries, bufferSize, group, incremental = false } = options;
     checkInteger("BufferRing: bufferSize", bufferSize, 1, LARGEST);
+    checkBoolean("BufferRing: incremental", incremental);
     const { ring } = uring;
     const registered = group === undefined
       ? register(ring, { entries, incremental })

@@ -11,6 +11,7 @@ import { Sqe } from "../ring/sqe.ts";
 import type { Batch } from "./batch.ts";
 import type { Engine } from "./engine.ts";
 import { closedError, failWith, TimeoutError } from "./errors.ts";
+import { whenAborted } from "./signal.ts";
 import { plainExtra, type Slot } from "./slots.ts";
 import { after } from "./timer.ts";
 
@@ -56,7 +57,6 @@ export class Chain implements Batch {
   readonly #options: LinkOptions;
   readonly #settled: PromiseWithResolvers<unknown>[];
   readonly #slots: { slot: Slot; tag: number }[] = [];
-  readonly #onAbort = (): void => this.#abort(this.#options.signal?.reason);
   #stopped = false;
 
   /** A chain of ops. Internal: {@linkcode Uring.link} makes them. */
@@ -76,7 +76,9 @@ export class Chain implements Batch {
   async run(): Promise<unknown[]> {
     const { signal, timeout } = this.#options;
     signal?.throwIfAborted();
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    const stopListening = signal === undefined
+      ? undefined
+      : whenAborted(signal, () => this.#abort(signal.reason));
     const stopTimer = timeout === undefined
       ? undefined
       : after(timeout, () => this.#expire(timeout));
@@ -85,7 +87,7 @@ export class Chain implements Batch {
       this.#settled.map(({ promise }) => promise),
     );
     stopTimer?.();
-    signal?.removeEventListener("abort", this.#onAbort);
+    stopListening?.();
     return this.#values(results);
   }
 

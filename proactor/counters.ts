@@ -6,7 +6,7 @@
 
 /** Figures of an engine. */
 export interface Counters {
-  /** Ops handed to the kernel. */
+  /** Ops handed to the kernel; a timeout that is linked behind one is another. */
   submitted: number;
   /** Ops whose last completion came. */
   completed: number;

@@ -19,7 +19,7 @@ import {
 import type { Ring } from "../ring/ring.ts";
 import type { Engine } from "./engine.ts";
 import { usesFile, whenTablesRest, whenUnused } from "./in_use.ts";
-import type { SubmitOptions } from "./options.ts";
+import { checkOptions, type SubmitOptions } from "./options.ts";
 import { plainExtra, type Slot } from "./slots.ts";
 import { engineOf, Uring } from "./uring.ts";
 
@@ -101,11 +101,7 @@ export class FixedFiles implements AsyncDisposable {
         `FixedFiles: uring must be a Uring; got ${show(uring)}.`,
       );
     }
-    if (options === null || typeof options !== "object") {
-      throw new TypeError(
-        `FixedFiles: options must be an object; got ${show(options)}.`,
-      );
-    }
+    checkOptions("FixedFiles", options);
     const { slots, range } = options;
     this.slots = checkInteger("FixedFiles: slots", slots, 1, MOST);
     if (range !== undefined) checkRange(range, slots);
@@ -141,6 +137,7 @@ export class FixedFiles implements AsyncDisposable {
     options: OpenFixedOptions = {},
   ): Promise<DirectFile> {
     this.#checkOpen("open");
+    checkOptions("FixedFiles.open", options);
     const { slot = IORING_FILE_INDEX_ALLOC } = options;
     const chosen = slot !== IORING_FILE_INDEX_ALLOC;
     const op = openatDirect(path, flags, slot, options);

@@ -13,6 +13,7 @@ import {
   IORING_MSG_SEND_FD,
   IORING_OP_ACCEPT,
   IORING_OP_CLOSE,
+  IORING_OP_FILES_UPDATE,
   IORING_OP_MSG_RING,
   IORING_OP_OPENAT,
   IORING_OP_OPENAT2,
@@ -203,5 +204,14 @@ function filesOf(sqe: Sqe): number[] {
   } else if (
     opcode === IORING_OP_MSG_RING && sqe.addr === BigInt(IORING_MSG_SEND_FD)
   ) files.push(Number(sqe.addr3));
+  else if (opcode === IORING_OP_FILES_UPDATE) files.push(...updatedBy(sqe));
   return files;
+}
+
+/** The slots that an update of the table fills. */
+function updatedBy({ off, len }: Sqe): number[] {
+  const first = Number(BigInt.asIntN(32, off));
+  // IORING_FILE_INDEX_ALLOC.
+  if (first === -1) return [-2];
+  return Array.from({ length: len }, (_, at) => first + at);
 }

@@ -109,16 +109,16 @@ export class Lookout {
   /** Goes to sleep; false if there is something to do after all. */
   #sleep(): boolean {
     if (!this.#settings.sleep || !this.#owner.settleDown()) return false;
-    if (!this.#tryBell() || !this.#bell.arm(this.#alive)) return false;
+    if (!this.#tryBell()) return false;
     this.#owner.counters.sleeps++;
     return true;
   }
 
-  /** Whether there is a doorbell; there may be none to be had, for the moment or for ever. */
+  /** Arms the doorbell, if there is one; there may be none to be had, for the moment or for ever. */
   #tryBell(): boolean {
     try {
       this.#bell.putUp();
-      return true;
+      return this.#bell.arm(this.#alive);
     } catch (error) {
       // Out of descriptors, say: it goes on looking, and tries again.
       if (!isSystemError(error)) this.#owner.break(error);

@@ -87,20 +87,14 @@ const RUNNING: readonly number[] = [
 
 /** Checks the options and makes the ring. */
 export function settle(options: UringOptions): Settings {
-  if (options === null || typeof options !== "object") {
-    throw new TypeError(
-      `Uring: options must be an object; got ${show(options)}.`,
-    );
-  }
+  checkOptions("Uring", options);
   const { spin = 40, sleep = true, wake = "auto", ...ring } = options;
   if (typeof spin !== "number" || !(spin >= 0 && spin <= 1e9)) {
     throw new RangeError(
       `Uring: spin must be 0 to 1e9 microseconds; got ${show(spin)}.`,
     );
   }
-  if (typeof sleep !== "boolean") {
-    throw new TypeError(`Uring: sleep must be a boolean; got ${show(sleep)}.`);
-  }
+  checkBoolean("Uring: sleep", sleep);
   if (
     !["auto", "handle", "ring"].includes(wake as string) &&
     typeof wake !== "function"
@@ -126,10 +120,11 @@ function makeRing(options: RingOptions): Ring {
     : options.cqEntries ?? Math.max(4096, entries);
   const sized = { ...options, entries, cqEntries };
   if (options.flags !== undefined) {
+    const flags = checkInteger("Uring: flags", options.flags, 0, 0xffff_ffff);
     // Deferred work must show, or the Uring would sleep over it.
-    const deferred = (options.flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
+    const deferred = (flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
     const shown = deferred ? IORING_SETUP_TASKRUN_FLAG : 0;
-    return new Ring({ ...sized, flags: (options.flags | shown) >>> 0 });
+    return new Ring({ ...sized, flags: (flags | shown) >>> 0 });
   }
   // The kernel's thread runs the work of a polled ring.
   const ways = options.sqpoll === true ? [0] : RUNNING;
@@ -151,16 +146,28 @@ function makeRing(options: RingOptions): Ring {
 const FLAGS = IOSQE_ASYNC | IOSQE_IO_DRAIN | IOSQE_FIXED_FILE |
   IOSQE_BUFFER_SELECT;
 
-/** Checks the options that all have with which something is submitted. */
-function checkCommon(
-  what: string,
-  options: Pick<SubmitOptions, "signal" | "timeout">,
-): void {
+/** Checks that options are an object. */
+export function checkOptions(what: string, options: unknown): void {
   if (options === null || typeof options !== "object") {
     throw new TypeError(
       `${what}: options must be an object; got ${show(options)}.`,
     );
   }
+}
+
+/** Checks an option that is on or off. */
+export function checkBoolean(what: string, value: unknown): void {
+  if (typeof value !== "boolean") {
+    throw new TypeError(`${what} must be a boolean; got ${show(value)}.`);
+  }
+}
+
+/** Checks the options that all have with which something is submitted, or waited for. */
+export function checkCommon(
+  what: string,
+  options: Pick<SubmitOptions, "signal" | "timeout">,
+): void {
+  checkOptions(what, options);
   const { signal, timeout } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(
@@ -178,11 +185,7 @@ export function checkLink(
 ): void {
   checkCommon("Uring.link", options);
   const { hard } = options;
-  if (hard !== undefined && typeof hard !== "boolean") {
-    throw new TypeError(
-      `Uring.link: hard must be a boolean; got ${show(hard)}.`,
-    );
-  }
+  if (hard !== undefined) checkBoolean("Uring.link: hard", hard);
 }
 
 /** Checks the options of a stream. */

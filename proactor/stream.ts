@@ -15,6 +15,7 @@ import {
   wasCancelled,
 } from "./errors.ts";
 import { type BufferGroup, groupOf, returnBuffer } from "./groups.ts";
+import { whenAborted } from "./signal.ts";
 import { ignore, plainExtra, type Settle, type Slot } from "./slots.ts";
 
 /** Options of {@linkcode Uring.stream}. */
@@ -44,10 +45,10 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   readonly #engine: Engine;
   readonly #op: Op<T>;
   readonly #limit: number;
-  readonly #signal: AbortSignal | undefined;
+  /** Ends the listening to the signal. */
+  #stopListening: (() => void) | undefined;
   /** The streams of the same `Uring` that {@linkcode close} has something to do for. */
   readonly #open: Set<MultishotStream<unknown>>;
-  readonly #onAbort = (): void => this.#stop({ error: this.#signal?.reason });
   readonly #batch: Batch = {
     size: 1,
     launch: () => this.#launch(),
@@ -89,10 +90,11 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     this.#open = open;
     this.#op = op;
     this.#limit = limit;
-    this.#signal = signal;
     open.add(this as MultishotStream<unknown>);
-    if (signal?.aborted) this.#onAbort();
-    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal === undefined) return;
+    const stop = (): void => this.#stop({ error: signal.reason });
+    if (signal.aborted) stop();
+    else this.#stopListening = whenAborted(signal, stop);
   }
 
   /** The next result. Any number of calls may wait at once; they are served in order. */
@@ -305,7 +307,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   #end(): void {
     if (!this.#ended) {
       this.#ended = true;
-      this.#signal?.removeEventListener("abort", this.#onAbort);
+      this.#stopListening?.();
       this.#stopWaiting?.();
       this.#stopWaiting = undefined;
       this.#cancel();

@@ -26,13 +26,14 @@ import {
   type SubmitOptions,
   type UringOptions,
 } from "./options.ts";
+import { whenAborted } from "./signal.ts";
 import { type Extra, plainExtra, type Settle, type Slot } from "./slots.ts";
 import { after, beginsInWorker } from "./timer.ts";
 import { MultishotStream, type StreamOptions } from "./stream.ts";
 
 /** What a {@linkcode Uring} has done so far, and what it is doing. */
 export interface UringStats {
-  /** Ops handed to the kernel. */
+  /** Ops handed to the kernel; a timeout that is linked behind one is another. */
   readonly submitted: number;
   /** Ops whose last completion came. */
   readonly completed: number;
@@ -376,6 +377,13 @@ export class Uring implements AsyncDisposable {
     return this.engine.onMessage;
   }
   set onMessage(listener: ((value: number, data: number) => void) | undefined) {
+    if (listener !== undefined && typeof listener !== "function") {
+      throw new TypeError(
+        `Uring.onMessage must be a function or undefined; got ${
+          show(listener)
+        }.`,
+      );
+    }
     if (this.#closing === undefined) this.engine.listen(listener);
   }
 
@@ -422,7 +430,12 @@ export class Uring implements AsyncDisposable {
    * completion has come unmaps the ring. Safe to call twice: both calls wait for the same end.
    */
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    if (this.#closing !== undefined) return this.#closing;
+    // Before it begins: to cancel one op may complete another, which is refused from now on.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closing = promise;
+    resolve(this.#close());
+    return promise;
   }
 
   async #close(): Promise<void> {
@@ -469,9 +482,9 @@ class Submission implements Batch {
   readonly #options: SubmitOptions;
   readonly #resolve: Settle;
   readonly #reject: Settle;
-  readonly #onAbort = (): void => this.#abort();
   readonly #extra: Extra = plainExtra();
   #slot: Slot | null = null;
+  #stopListening: (() => void) | undefined;
   #stopTimer: (() => void) | undefined;
 
   constructor(
@@ -490,15 +503,16 @@ class Submission implements Batch {
     this.#extra.flags = options.flags ?? 0;
     this.#extra.options = options;
     this.#extra.over = () => {
-      options.signal?.removeEventListener("abort", this.#onAbort);
+      this.#stopListening?.();
       this.#stopTimer?.();
     };
   }
 
   start(): void {
-    this.#options.signal?.addEventListener("abort", this.#onAbort, {
-      once: true,
-    });
+    const { signal } = this.#options;
+    if (signal !== undefined) {
+      this.#stopListening = whenAborted(signal, () => this.#abort());
+    }
     this.#engine.enqueue(this);
   }
 
@@ -542,6 +556,7 @@ class Submission implements Batch {
     const reason = this.#options.signal?.reason;
     if (this.#engine.withdraw(this)) {
       // It never reached the kernel.
+      this.#extra.over?.();
       this.#reject(reason);
       return;
     }

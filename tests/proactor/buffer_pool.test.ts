@@ -25,6 +25,7 @@ import {
   BufferPool,
   type BufferPoolOptions,
   FixedFiles,
+  type LeaseOptions,
   type Uring,
 } from "../../proactor/mod.ts";
 import { linux } from "../kernel/registration/support.ts";
@@ -509,12 +510,22 @@ eachKind("wrong use is told", { only: ["best"] }, async (uring) => {
     "uring must be a Uring",
   );
   assertThrows(make(null), TypeError, "options must be an object");
+  assertThrows(
+    make({ count: 1, size: 1, register: "no" }),
+    TypeError,
+    "register must be a boolean",
+  );
   assertThrows(make({ count: "1", size: 1 }), TypeError, "count");
   assertThrows(make({ count: 0, size: 1 }), RangeError, "count");
   assertThrows(make({ count: 16385, size: 1 }), RangeError, "count");
   assertThrows(make({ count: 1, size: 0 }), RangeError, "size");
   assertThrows(make({ count: 1, size: 2 ** 30 + 1 }), RangeError, "size");
   assertThrows(make({ count: 1, size: 1.5 }), RangeError, "size");
+  using pool = new BufferPool(uring, { count: 1, size: 8 });
+  const lease = (options: unknown) => () => pool.lease(options as LeaseOptions);
+  await assertRejects(lease(null), TypeError, "options must be an object");
+  await assertRejects(lease({ signal: 5 }), TypeError, "an AbortSignal");
+  assertEquals(pool.available, 1);
   await until(() => uring.stats.inFlight === 0, "nothing was submitted");
 });
 

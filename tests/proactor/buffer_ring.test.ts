@@ -642,6 +642,11 @@ eachKind("wrong use is told", { when, only: ["best"] }, async (uring) => {
   );
   assertThrows(make(undefined), TypeError);
   assertThrows(make(null), TypeError, "options must be an object");
+  assertThrows(
+    make({ entries: 1, bufferSize: 1, incremental: 1 }),
+    TypeError,
+    "incremental must be a boolean",
+  );
   assertThrows(make({ entries: 3, bufferSize: 8 }), RangeError, "power of two");
   assertThrows(make({ entries: 4, bufferSize: 0 }), RangeError, "bufferSize");
   assertThrows(make({ entries: 4 }), TypeError, "bufferSize");

@@ -326,6 +326,9 @@ Deno.test("options that no Uring can have", () => {
     [{ spin: "1" as unknown as number }, RangeError, "spin must be"],
     [{ sleep: 1 as unknown as boolean }, TypeError, "sleep must be a boolean"],
     [{ wake: "bell" as "ring" }, TypeError, 'wake must be "auto", "handle"'],
+    [{ flags: "1" as unknown as number }, TypeError, "flags must be an"],
+    [{ flags: 1.5 }, RangeError, "flags must be an integer"],
+    [{ flags: -1 }, RangeError, "flags must be an integer"],
     [{ entries: 0 }, RangeError, "entries"],
     [{ entries: 2 ** 20 }, RangeError, "entries"],
     [{ cqEntries: 1, entries: 4 }, RangeError, "cqEntries"],
@@ -335,6 +338,20 @@ Deno.test("options that no Uring can have", () => {
   for (const [options, type, message] of cases) {
     assertThrows(() => new Uring(options), type, message);
   }
+});
+
+eachKind("what cannot be called for a message is refused", {
+  only: ["best"],
+}, (uring) => {
+  for (const listener of [null, 5, "f", {}]) {
+    assertThrows(
+      () => uring.onMessage = listener as unknown as undefined,
+      TypeError,
+      "onMessage must be a function or undefined",
+    );
+  }
+  assertEquals(uring.onMessage, undefined);
+  return Promise.resolve();
 });
 
 eachKind("a Uring that is closed says so", {}, async (uring) => {

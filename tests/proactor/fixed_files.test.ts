@@ -28,6 +28,7 @@ import {
   DirectFile,
   FixedFiles,
   type FixedFilesOptions,
+  type OpenFixedOptions,
   type Uring,
 } from "../../proactor/mod.ts";
 import { linux } from "../kernel/registration/support.ts";
@@ -391,6 +392,20 @@ eachKind("a file on its way into a table that closes is let go of", {
   }
 });
 
+eachKind("a file that is added while the table is closed goes with it", {
+  when,
+}, async (uring) => {
+  using fds = new Fds();
+  const [reader] = fds.pipe();
+  for (let round = 0; round < 20; round++) {
+    const files = new FixedFiles(uring, { slots: 4 });
+    const adding = files.add(reader);
+    const closing = files.close();
+    await assertRejects(() => adding, Error, "closed");
+    await closing;
+  }
+});
+
 eachKind("a table outlives its Uring", { when, only: ["best"] }, async (
   uring,
 ) => {
@@ -435,6 +450,11 @@ eachKind("wrong use is told", { when, only: ["best"] }, async (uring) => {
     "O_CLOEXEC",
   );
   await assertRejects(() => files.open("/\0", 0), TypeError, "NUL");
+  await assertRejects(
+    () => files.open("/", 0, null as unknown as OpenFixedOptions),
+    TypeError,
+    "options must be an object",
+  );
   await assertRejects(
     () => files.open("/", 0, { slot: 0 }),
     RangeError,

@@ -98,6 +98,21 @@ eachBell(
   },
 );
 
+eachBell("an eventfd that is signalled wakes it, each time", async (make) => {
+  using fds = new Fds();
+  const counter = fds.add(eventfd(true));
+  const one = new Uint8Array(BigUint64Array.of(1n).buffer);
+  await using uring = make();
+  for (let round = 0; round < 4; round++) {
+    const { sleeps } = uring.stats;
+    let count = 0;
+    uring.submit(read(counter, new Uint8Array(8))).then((read) => count = read);
+    await asleep(uring, sleeps);
+    writeNow(counter, one);
+    await until(() => count === 8, `what was signalled in round ${round}`);
+  }
+});
+
 eachBell("timers of the kernel wake it", async (make) => {
   await using uring = make();
   const started = performance.now();

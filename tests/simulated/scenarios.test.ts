@@ -10,7 +10,7 @@ import { type KernelOptions, SimulatedKernel } from "./kernel.ts";
 import { VirtualLoop } from "./loop.ts";
 import type { Fate, Request } from "./request.ts";
 import type { SimulatedRing } from "./ring.ts";
-import { type StreamKind, streamWork, work } from "./works.ts";
+import { AGAIN, type StreamKind, streamWork, work } from "./works.ts";
 
 const EBADFD = 77;
 
@@ -213,6 +213,24 @@ function aborting(loop: VirtualLoop, milliseconds: number): AbortController {
   loop.pass(milliseconds).then(() => abort.abort("too late"));
   return abort;
 }
+
+Deno.test("what was to be tried again when the Uring closes is told that it closes", async () => {
+  await simulate({ entries: 2 }, async ({ uring, ring, loop }) => {
+    const again = uring.submit(work("again", 1, 0, { decoded: 0 }));
+    const iterator = uring.stream(stream("poll", 2));
+    const next = iterator.next();
+    await loop.pass(1);
+    ring.requests.complete(1, AGAIN);
+    // The queue is full: to cancel the stream takes an enter, which brings the failure.
+    const others = [uring.submit(op(3)), uring.submit(op(4))];
+    const closing = uring.close();
+    for (const promise of [again, next, ...others]) {
+      await assertRejects(() => promise, Error, "was closed");
+    }
+    await closing;
+    assertEquals(taken(ring).toSorted(), [1, 2, 3, 4]);
+  });
+});
 
 Deno.test("closing does not drop the closing of what was accepted", async () => {
   const fates = { 101: LATER };

@@ -11,7 +11,13 @@ import type { Abort } from "./abort.ts";
 import type { SimulatedKernel } from "./kernel.ts";
 import type { Request } from "./request.ts";
 import type { SimulatedRing } from "./ring.ts";
-import { type Kind, Mistake, type StreamKind, type Tally } from "./works.ts";
+import {
+  AGAIN,
+  type Kind,
+  Mistake,
+  type StreamKind,
+  type Tally,
+} from "./works.ts";
 
 const EINTR = 4;
 const ETIME = 62;
@@ -104,8 +110,7 @@ export class Model {
     const { id, kind } = record;
     const requests = this.requests(id);
     const what = `${kind} ${id}: ${describe(outcome)}`;
-    assert(requests.length <= 1, `${what}, but it was submitted twice`);
-    const [request] = requests;
+    const request = lastOf(kind, requests, what);
     if (outcome.status === "rejected" && this.#isBroken(outcome.reason)) return;
     if (request === undefined) {
       assert(
@@ -316,6 +321,19 @@ export class Model {
   get taken(): number {
     return this.#ring.journal.filter(({ high }) => high === 0).length;
   }
+}
+
+/** The request that decides; undefined if it was not sent, or was to be sent again and was not. */
+function lastOf(
+  kind: Kind,
+  requests: readonly Request[],
+  what: string,
+): Request | undefined {
+  const [first, second] = requests;
+  const again = kind === "again" && first?.posted[0]?.res === AGAIN;
+  const most = again ? 2 : 1;
+  assert(requests.length <= most, `${what}, but it was submitted twice`);
+  return again ? second : first;
 }
 
 function isReason({ abort }: Asked, reason: unknown): boolean {

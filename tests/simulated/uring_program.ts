@@ -253,9 +253,11 @@ class UringProgram {
     return { abort, timeout };
   }
 
-  #kind(): Kind {
+  #kind(chained: boolean): Kind {
     return this.#random.weighted({
       accept: 6,
+      // A chain does not wait for an op that takes another's place.
+      again: chained ? 0 : 2,
       fsync: 3,
       read: 6,
       write: 4,
@@ -266,8 +268,11 @@ class UringProgram {
     });
   }
 
-  #make(asked: Asked): { record: OpRecord; op: Op<number> } {
-    const kind = this.#kind();
+  #make(
+    asked: Asked,
+    chained = false,
+  ): { record: OpRecord; op: Op<number> } {
+    const kind = this.#kind(chained);
     const id = this.#nextId++;
     const tally = { decoded: 0 };
     const length = kind === "timer"
@@ -324,7 +329,7 @@ class UringProgram {
     const asked = this.#asked();
     const { entries } = this.#uring.ring.sq;
     const length = random.between(1, Math.min(entries, 5));
-    const made = Array.from({ length }, () => this.#make(asked));
+    const made = Array.from({ length }, () => this.#make(asked, true));
     const ops = made.map(({ record }) => record);
     const hard = random.chance(0.3);
     const { refused } = ops[0] as OpRecord;

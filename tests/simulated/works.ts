@@ -20,7 +20,8 @@ import {
 } from "../../ffi/abi.ts";
 import { type Block, takeBlock } from "../../ffi/block.ts";
 import { writeTimespec } from "../../ffi/structs/mod.ts";
-import { Op } from "../../ops/op.ts";
+import { type Completion, type Held, Op } from "../../ops/op.ts";
+import type { Sqe } from "../../ring/sqe.ts";
 import { pattern } from "./request.ts";
 
 const ETIME = 62;
@@ -28,6 +29,7 @@ const ETIME = 62;
 /** The kinds of ops with one result. */
 export type Kind =
   | "accept"
+  | "again"
   | "fsync"
   | "read"
   | "write"
@@ -64,6 +66,8 @@ export function work(
     case "unencodable":
     case "undecodable":
       return bare(kind, id, counted);
+    case "again":
+      return new Again(id, bare("accept", id, counted));
     case "timer":
       return Op.of({
         opcode: IORING_OP_TIMEOUT,
@@ -79,6 +83,35 @@ export function work(
       });
     default:
       return transfer(kind, id, length, counted);
+  }
+}
+
+/** The failure after which {@linkcode Again} is tried again. */
+export const AGAIN = -5; // EIO
+
+/** An op whose place another takes if it fails in one way. */
+class Again extends Op<number> {
+  readonly #other: Op<number>;
+
+  constructor(id: number, other: Op<number>) {
+    super(other.opcode, `again ${id}`);
+    this.#other = other;
+  }
+
+  override encode(sqe: Sqe): Held {
+    return this.#other.encode(sqe);
+  }
+
+  override decode(completion: Completion, held: Held): number {
+    return this.#other.decode(completion, held);
+  }
+
+  override get retries(): boolean {
+    return true;
+  }
+
+  override retry({ res }: Completion): Op<number> | undefined {
+    return res === AGAIN ? this.#other : undefined;
   }
 }
 
