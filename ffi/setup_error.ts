@@ -8,6 +8,7 @@ import {
   IORING_SETUP_ATTACH_WQ,
   IORING_SETUP_CLAMP,
   IORING_SETUP_CQSIZE,
+  IORING_SETUP_R_DISABLED,
   IORING_SETUP_SQ_AFF,
   IORING_SETUP_SQPOLL,
 } from "./abi.ts";
@@ -40,7 +41,8 @@ export function resizeError(errno: number): SystemError {
 
 const resizeHints: Readonly<Record<string, string>> = {
   EOVERFLOW:
-    "What is in the queues does not fit them: submit, and take the completions, first.",
+    "What is in the queues does not fit them: submit, and take the completions, first; or a " +
+    "queue with entries over two slots (SQE_MIXED, CQE_MIXED) would have a single one.",
   EINVAL: "IORING_REGISTER_RESIZE_RINGS needs Linux 6.13 or later.",
   EEXIST: "The ring belongs to the thread that made it.",
 };
@@ -61,6 +63,9 @@ const hints: Readonly<Record<string, (request: SetupRequest) => string>> = {
   ENFILE: () => "The system has too many open files (fs.file-max).",
   EBADF: (request) => `attachTo: ${request.wqFd} is no open file descriptor.`,
   EOPNOTSUPP: () => "This kernel cannot make such a ring.",
+  EOVERFLOW: () =>
+    "With IORING_SETUP_CQE_MIXED cqEntries must be at least 2, and with " +
+    "IORING_SETUP_SQE_MIXED entries: there an entry may take two slots.",
 };
 
 function forbidden(request: SetupRequest): string {
@@ -129,7 +134,8 @@ function invalid(request: SetupRequest): string {
     reasons.push("attachTo must be a ring, with SQPOLL if this one has it");
   }
   const newest = newestSetupFlag(flags);
-  if (newest !== undefined) {
+  // Older ones every kernel that this library runs on has.
+  if (newest !== undefined && newest.flag > IORING_SETUP_R_DISABLED) {
     reasons.push(`${newest.name} needs Linux ${newest.since}`);
   }
   return reasons.length === 0

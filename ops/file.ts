@@ -25,6 +25,9 @@ import {
 import { checkFd, type Fd, fdNumber, markFixed } from "./fd.ts";
 import { nothing, Op } from "./op.ts";
 
+// The same number on x86-64 and aarch64.
+const EINVAL = 22;
+
 /** Queues an fsync. `io_uring_prep_fsync(3)`, since 5.1. */
 export function prepFsync(sqe: Sqe, fd: number, fsyncFlags: number): void {
   sqe.opFlags = fsyncFlags;
@@ -122,7 +125,10 @@ export interface FsyncOptions {
   flags?: number;
   /** Where the part to sync begins, in bytes. Default: 0. */
   offset?: number | bigint;
-  /** How long the part is, in bytes, below 4 GiB; 0 up to the end. Default: 0. */
+  /**
+   * How long the part is, in bytes, below 4 GiB; 0 up to the end, for which the kernel syncs the
+   * whole file. Default: 0.
+   */
   length?: number;
 }
 
@@ -167,7 +173,9 @@ export function fsync(
     name: "fsync",
     encode: (sqe) => {
       prepFsync(sqe, fdNumber(fd), flags);
-      sqe.off = offset;
+      // To the kernel a length of 0 is the end only from the file's beginning on; from elsewhere it
+      // would be a single page.
+      if (length !== 0) sqe.off = offset;
       sqe.len = length;
       markFixed(sqe, fd);
       return undefined;
@@ -237,7 +245,7 @@ export function syncFileRange(
  * Allocates a part of a file's space, or gives it back, as fallocate(2).
  *
  * ENOSPC: the disk is full. EOPNOTSUPP: the file system has no such mode. EFBIG: the file
- * would grow too large.
+ * would grow too large. EINVAL: a length of 0, or flags that exclude each other.
  *
  * Since kernel 5.6; see io_uring_prep_fallocate(3).
  *
@@ -282,6 +290,10 @@ export function fallocate(
       return undefined;
     },
     decode: nothing,
+    hint: (errno) =>
+      errno === EINVAL
+        ? "The length must be at least 1, and the mode's flags go together, see fallocate(2)."
+        : undefined,
   });
 }
 

@@ -1,7 +1,33 @@
 /**
- * Operations: for each opcode of io_uring a `prepX` function that encodes it as liburing's
- * `io_uring_prep_x` does, and builders that make an {@linkcode Op} of strings, typed arrays
- * and options.
+ * Operations: what io_uring can do, each in two ways.
+ *
+ * A builder, `read(fd, buffer, { offset })`, takes strings, typed arrays and options, checks them,
+ * and gives an {@linkcode Op}, which holds what the kernel needs until it is done and decodes the
+ * result. `Uring.submit` of `@uring/uring` runs it as a promise, {@linkcode run} synchronously on a
+ * ring.
+ *
+ * A `prepX` encodes one entry of a ring and nothing else, as liburing's `io_uring_prep_x` does, byte
+ * for byte: `prepMultishotAccept` is `io_uring_prep_multishot_accept`, with the same arguments in the
+ * same order, addresses as numbers.
+ *
+ * {@linkcode opcodes} tells which operations there are, since which kernel, and whether this one has
+ * them.
+ *
+ * @example
+ * ```ts
+ * import { close, opcodes, openat, read, run, statx } from "@uring/uring/ops";
+ * import { Ring } from "@uring/uring/ring";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * using ring = new Ring(4);
+ * const fd = run(ring, openat("/proc/version", 0)); // O_RDONLY
+ * const buffer = new Uint8Array(5);
+ * assertEquals(run(ring, read(fd, buffer, { offset: 0 })), 5);
+ * assertEquals(new TextDecoder().decode(buffer), "Linux");
+ * assert(run(ring, statx("/proc/version")).isFile);
+ * run(ring, close(fd));
+ * assertEquals(opcodes.statx.since, "5.6");
+ * ```
  *
  * @module
  */

@@ -473,7 +473,8 @@ function hasFlag(flags: number | bigint, flag: number): boolean {
   return (Number(BigInt.asIntN(32, BigInt(flags))) & flag) !== 0;
 }
 
-function checkDirect(
+/** Checks what opens registered files: where they go, and no flag for what they cannot have. */
+export function checkDirect(
   name: string,
   flags: number | bigint,
   slot: number,

@@ -25,6 +25,7 @@ import type { Sqe } from "../ring/sqe.ts";
 import { checkBuffer, checkUnsigned, checkWord } from "./arguments.ts";
 import { checkSlot, encodeSlot, FixedFile, slotResult } from "./fd.ts";
 import { count, nothing, Op } from "./op.ts";
+import { close } from "./open.ts";
 
 /**
  * Queues a message to the ring `fd`: a completion with `len` as result and `data` as
@@ -566,6 +567,7 @@ export function fixedFdInstall(
       return undefined;
     },
     decode: count,
+    undo: close,
   });
 }
 

@@ -18,6 +18,7 @@ import { show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
 import { checkMilliseconds } from "../ffi/structs/timespec.ts";
 import { Cqe } from "../ring/cqe.ts";
+import { FIXED_FILES_HINT } from "../ring/enter_error.ts";
 import { Ring } from "../ring/ring.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { checkFlags } from "./arguments.ts";
@@ -28,6 +29,9 @@ const EBADF = 9;
 const ETIMEDOUT = 110;
 const ECANCELED = 125;
 const EINTR = 4;
+
+/** How long to wait, at most, before an op is cancelled again, in milliseconds. */
+const LONGEST_PAUSE = 100;
 
 /** The flags that make sense for an op on its own. */
 const FLAGS = IOSQE_FIXED_FILE | IOSQE_IO_DRAIN | IOSQE_ASYNC |
@@ -97,7 +101,8 @@ export class StrayCompletions extends Error {
  * @throws {TypeError} if the op is a multishot, which has no single result; if an argument
  * has the wrong type.
  * @throws {RangeError} if an option is out of range.
- * @throws {Error} if the ring has something to do already, and there is no `others`.
+ * @throws {Error} if the ring has something to do already, and there is no `others`; from within
+ * a visit of `forEachCqe`.
  * @throws {StrayCompletions} if an earlier op completed meanwhile, and there is no `others`.
  *
  * @example
@@ -170,6 +175,11 @@ function checkRun(
     );
   }
   if (timeout !== undefined) checkMilliseconds("run: timeout", timeout);
+  if (ring.cq.visiting) {
+    throw new Error(
+      "run was called from within a visit of forEachCqe. Return from the visit first.",
+    );
+  }
   if (others === undefined && !ring.closed) checkIdle(ring);
 }
 
@@ -200,6 +210,8 @@ class Flight {
   readonly #cancelId = this.#id | 1n;
   /** Completions that are to come. */
   #pending = 0;
+  /** Whether a cancellation is under way. */
+  #cancelling = false;
   /** The first completion: of a zero-copy send the one that has the result. */
   #first: Completion | undefined;
 
@@ -225,9 +237,7 @@ class Flight {
         throw systemError(ETIMEDOUT, op.name, { path: op.path, hint });
       }
       if (res === -EBADF && this.#ring.needsFixedFiles) {
-        const hint =
-          "Before Linux 5.11 an SQPOLL ring takes registered files only: " +
-          "ring.files.register([fd]), then fixedFile(index).";
+        const hint = FIXED_FILES_HINT;
         throw systemError(EBADF, op.name, { path: op.path, hint });
       }
       return op.finish(this.#result, held);
@@ -285,19 +295,32 @@ class Flight {
         return true;
       }
       const inTime = this.#landWithin(timeout);
-      if (inTime) return true;
-      const sqe = this.#entry(false);
-      prepCancel64(sqe, this.#id, 0);
-      sqe.userData = this.#cancelId;
-      this.#pending++;
-      this.#land();
-      return false;
+      if (!inTime) this.#cancel();
+      return inTime;
     } catch (error) {
       // The ring refuses to be entered. Whether the kernel has the op already, nobody can tell.
       const kept = abandoned.get(this.#ring) ?? [];
       abandoned.set(this.#ring, [...kept, held]);
       throw error;
     }
+  }
+
+  /**
+   * Cancels the op, and waits for its end. What a worker is just about to begin slips through a
+   * cancellation, so that it is asked for again.
+   */
+  #cancel(): void {
+    let pause = 1;
+    do {
+      if (!this.#cancelling) {
+        const sqe = this.#entry(false);
+        prepCancel64(sqe, this.#id, 0);
+        sqe.userData = this.#cancelId;
+        this.#cancelling = true;
+        this.#pending++;
+      }
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
+    } while (!this.#landWithin(pause));
   }
 
   #land(): void {
@@ -326,6 +349,7 @@ class Flight {
         this.#first ??= { res: cqe.res, flags: cqe.flags };
         if (!cqe.more) this.#pending--;
       } else if (userData === this.#cancelId) {
+        this.#cancelling = false;
         this.#pending--;
       } else {
         this.strays.push(copyOf(cqe));

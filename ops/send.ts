@@ -75,7 +75,8 @@ export function prepSendBundle(
 
 /**
  * Adds a destination to a send that was queued; `dest_addr` is the address of a
- * `struct sockaddr`. `io_uring_prep_send_set_addr(3)`, since 6.0.
+ * `struct sockaddr`. `io_uring_prep_send_set_addr(3)`, since 6.0 for sends without a copy, 6.1
+ * for others.
  */
 export function prepSendSetAddr(
   sqe: Sqe,
@@ -88,7 +89,7 @@ export function prepSendSetAddr(
 
 /**
  * Queues a send to a destination; `addr` is the address of a `struct sockaddr`.
- * `io_uring_prep_sendto(3)`, since 6.0.
+ * `io_uring_prep_sendto(3)`, since 6.1.
  */
 export function prepSendto(
   sqe: Sqe,
@@ -291,7 +292,7 @@ export function sendBundle(fd: Fd, options: SendSelectOptions): Op<Sent> {
  * Gives how many bytes were sent. EINVAL: the kernel is older. EISCONN, ECONNREFUSED,
  * EMSGSIZE: see send(2). {@linkcode sendmsg} does the same on older kernels.
  *
- * Since kernel 6.2; see io_uring_prep_sendto(3).
+ * Since kernel 6.1; see io_uring_prep_sendto(3).
  *
  * @throws {TypeError | RangeError} if an argument is wrong.
  *

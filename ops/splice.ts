@@ -18,7 +18,6 @@ import type { Sqe } from "../ring/sqe.ts";
 import { checkFlags, checkOffset, checkUnsigned } from "./arguments.ts";
 import {
   checkFd,
-  checkSlot,
   encodeSlot,
   type Fd,
   fdNumber,
@@ -26,6 +25,7 @@ import {
   markFixed,
 } from "./fd.ts";
 import { count, Op } from "./op.ts";
+import { checkDirect } from "./open.ts";
 
 /**
  * Queues a splice(2). Offsets of -1 are the files' own positions, and what pipes need.
@@ -295,15 +295,15 @@ export function pipe(
  * Makes a pipe, as pipe2(2), in the ring's table of registered files: the process gets no
  * descriptors.
  *
- * Gives the reading and the writing end. ENFILE: no slot is free. EINVAL: `O_CLOEXEC` makes
- * no sense here. ENXIO: the ring has no table of files.
+ * Gives the reading and the writing end. ENFILE: no slot is free. EINVAL: a slot is beyond the
+ * table. ENXIO: the ring has no table of files.
  *
  * Since kernel 6.16; see io_uring_prep_pipe_direct(3).
  *
  * @param slot the index in the table for the reading end, the writing end goes to the next;
  * what is there is closed. `IORING_FILE_INDEX_ALLOC` lets the kernel choose two free ones.
  * @throws {TypeError} if an argument has the wrong type.
- * @throws {RangeError} if an option is out of range.
+ * @throws {RangeError} if an argument is out of range, or flags have `O_CLOEXEC`.
  *
  * @example
  * ```ts
@@ -319,7 +319,7 @@ export function pipeDirect(
   { flags = 0 }: PipeOptions = {},
 ): Op<[reader: FixedFile, writer: FixedFile]> {
   checkFlags("pipeDirect: flags", flags);
-  checkSlot("pipeDirect: slot", slot);
+  checkDirect("pipeDirect", flags, slot);
   return Op.of({
     opcode: IORING_OP_PIPE,
     name: "pipe",

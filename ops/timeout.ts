@@ -279,20 +279,25 @@ export function timeoutRemove(userData: number | bigint): Op<void> {
  * @example
  * ```ts
  * import { Ring } from "@uring/uring/ring";
- * import { opcodes, release, run, timeout, timeoutUpdate } from "@uring/uring/ops";
+ * import { type Held, opcodes, release, timeout, timeoutUpdate } from "@uring/uring/ops";
  * import { assertEquals } from "@std/assert";
  *
- * using ring = new Ring(4);
- * const hour = timeout(3_600_000);
- * const sqe = ring.sqe();
- * if (sqe !== null && opcodes.shutdown.supported()) { // which is as old
- *   const held = hour.encode(sqe);
- *   sqe.userData = 7;
- *   ring.submit();
- *   run(ring, timeoutUpdate(7, 1)); // a millisecond from now instead
- *   ring.wait(1);
- *   ring.forEachCqe((cqe) => assertEquals(hour.finish(cqe, held), true));
- *   release(held);
+ * if (opcodes.shutdown.supported()) { // which is as old
+ *   using ring = new Ring(4);
+ *   const hour = timeout(3_600_000);
+ *   const sooner = timeoutUpdate(0, 1); // a millisecond from now instead
+ *   const held: Held[] = [];
+ *   for (const [tag, op] of [hour, sooner].entries()) {
+ *     const sqe = ring.sqe();
+ *     if (sqe === null) break;
+ *     held.push(op.encode(sqe));
+ *     sqe.tag = tag;
+ *   }
+ *   ring.submitAndWait(2);
+ *   ring.forEachCqe((cqe) => {
+ *     if (cqe.tag === 0) assertEquals(hour.finish(cqe, held[0]), true);
+ *   });
+ *   held.forEach(release);
  * }
  * ```
  */

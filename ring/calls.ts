@@ -77,7 +77,7 @@ export class Calls {
     argument: number,
     size: number,
   ): number {
-    this.enters++;
+    if (++this.enters === BUSY_ENTERS) this.#registerBusy();
     return this.kernel.enter2(
       this.enterFd,
       toSubmit,

@@ -176,6 +176,20 @@ export class CompletionQueue {
     task?.();
   }
 
+  /**
+   * For a wait from within a visit: lets the kernel have what was visited before, which it would
+   * go on counting as there. The completion in view stays. Internal.
+   *
+   * @returns how many slots that one takes: so many more must be waited for. 0 outside a visit.
+   */
+  giveBack(): number {
+    if (!this.#visiting) return 0;
+    const inView = this.mixed && this.flyweight.byteLength === 32 ? 2 : 1;
+    const head = (this.#position - inView) | 0;
+    Atomics.store(this.words, this.headAt, head);
+    return inView;
+  }
+
   /** Whether a visit of {@linkcode drain} is under way. Internal. */
   get visiting(): boolean {
     return this.#visiting;

@@ -25,6 +25,11 @@ const hints: Readonly<Record<string, string>> = {
   ENXIO: "The ring is being torn down, or nothing of the kind is registered.",
 };
 
+/** What EBADF means where {@linkcode Ring.needsFixedFiles}. */
+export const FIXED_FILES_HINT =
+  "Before Linux 5.11 an SQPOLL ring takes registered files only: ring.files.register([fd]), " +
+  "then fixedFile(index).";
+
 /** A sentence for errnos that mean something particular to a ring. */
 export function enterHint(errno: number): string | undefined {
   return hints[errnoName(errno)];

@@ -154,13 +154,8 @@ function checkFlags(flags: number, given: RingOptions): void {
   if (has(abi.IORING_SETUP_SQE128) && has(abi.IORING_SETUP_SQE_MIXED)) {
     refuse("IORING_SETUP_SQE128 and IORING_SETUP_SQE_MIXED exclude each other");
   }
-  if (
-    has(abi.IORING_SETUP_SQ_REWIND) &&
-    (polled || !has(abi.IORING_SETUP_NO_SQARRAY))
-  ) {
-    refuse(
-      "IORING_SETUP_SQ_REWIND needs IORING_SETUP_NO_SQARRAY and excludes IORING_SETUP_SQPOLL",
-    );
+  if (has(abi.IORING_SETUP_SQ_REWIND) && polled) {
+    refuse("IORING_SETUP_SQ_REWIND and IORING_SETUP_SQPOLL exclude each other");
   }
 }
 

@@ -52,7 +52,9 @@ const forgotten = new FinalizationRegistry<Remains>(closeRing);
  * an operation. What the kernel was given the address of must stay alive until its last
  * completion: see `Op` for values that see to that.
  *
- * A ring belongs to the thread that made it. One that is forgotten is closed by a finalizer.
+ * A ring belongs to the thread that made it. One that is forgotten is closed by a finalizer; but
+ * a Worker must close its own before it ends, as nothing runs then: they would stay open as long
+ * as the process.
  *
  * @example
  * ```ts
@@ -339,14 +341,32 @@ export class Ring extends Registrations implements Disposable {
   }
 
   #await(count: number): void {
+    const least = this.#leastThere(count);
     while (this.completions.ready < count && !this.#stuck) {
-      this.calls.enterRetrying(0, count, IORING_ENTER_GETEVENTS);
+      this.calls.enterRetrying(0, least, IORING_ENTER_GETEVENTS);
     }
+  }
+
+  /**
+   * How many completions the kernel must count for `count` to be there to take: within a visit
+   * the one in view too, which it cannot have back yet.
+   */
+  #leastThere(count: number): number {
+    const least = count + this.completions.giveBack();
+    if (least > this.completions.entries) {
+      throw new RangeError(
+        `Ring: a wait for ${count} completions from within a visit of forEachCqe has no end: ` +
+          `the queue holds ${this.completions.entries}, the one in view included. Return from ` +
+          "the visit first.",
+      );
+    }
+    return least;
   }
 
   /** Whether the kernel will look for no more until what is there is taken: enter answers 0. */
   get #stuck(): boolean {
-    return this.asksDevice && this.completions.ready > 0;
+    return this.asksDevice &&
+      (this.completions.visiting || this.completions.ready > 0);
   }
 
   #awaitUntil(count: number, timeout: number, minWait?: number): void {
@@ -355,12 +375,13 @@ export class Ring extends Registrations implements Disposable {
       return;
     }
     const deadline = performance.now() + timeout;
+    const least = this.#leastThere(count);
     const argument = this.#waitArgument ??= newWaitArgument();
     for (let left = timeout; this.completions.ready < count;) {
       writeWait(argument, Math.max(left, 0), minWait);
       const answer = this.calls.enterWith(
         0,
-        count,
+        least,
         IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG,
         argument.address,
         getevents.size,
@@ -381,6 +402,7 @@ export class Ring extends Registrations implements Disposable {
    */
   #awaitWithoutArgument(count: number, timeout: number): void {
     const deadline = performance.now() + timeout;
+    this.#leastThere(count);
     const nap = new Int32Array(new SharedArrayBuffer(4));
     while (this.completions.ready < count && performance.now() < deadline) {
       this.calls.enterRetrying(0, 0, IORING_ENTER_GETEVENTS);
@@ -413,7 +435,7 @@ export class Ring extends Registrations implements Disposable {
     }
     const answer = this.calls.enterWith(
       pending,
-      count,
+      this.#leastThere(count),
       IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG |
         abi.IORING_ENTER_EXT_ARG_REG,
       index * registeredWait.size,
@@ -629,6 +651,8 @@ export class Ring extends Registrations implements Disposable {
       if (mapping.sqes.detached) this.#abandon();
       throw error;
     }
+    // Its Sqe is what holds on to the memory of provideBuffers.
+    this.keep.add(this.submissions);
     this.submissions = new SubmissionQueue(
       this.#remains.mapping,
       this.submissions.entryFlags,

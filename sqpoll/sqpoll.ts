@@ -7,6 +7,7 @@
 import type { Backend } from "../ffi/backend.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
 import type { Cqe } from "../ring/cqe.ts";
+import { FIXED_FILES_HINT } from "../ring/enter_error.ts";
 import type { RingOptions } from "../ring/options.ts";
 import { Ring } from "../ring/ring.ts";
 import type { Sqe } from "../ring/sqe.ts";
@@ -214,11 +215,6 @@ export class SqPoll implements Disposable {
 
 const EBADF = 9;
 const EOPNOTSUPP = 95;
-
-/** What EBADF means on an SQPOLL ring before Linux 5.11. */
-export const FIXED_FILES_HINT =
-  "Before Linux 5.11 an SQPOLL ring takes registered files only: ring.files.register([fd]), " +
-  "then fixedFile(index).";
 
 /** The kernel says nothing of a ring that its thread is busy with, which is over in a moment. */
 const TRIES = 100;

@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertLess } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
@@ -37,6 +42,7 @@ import {
   Pipe,
   TemporaryDirectory,
 } from "../support/files.ts";
+import { Sqe } from "../../ring/sqe.ts";
 import { canReserve } from "../support/memory.ts";
 import { runAll } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
@@ -64,6 +70,15 @@ eachRing(
     failure("EINVAL", () => run(ring, fsync(pipe.reader)));
   },
 );
+
+Deno.test("fsync: a length of 0 is up to the end, from wherever it begins", () => {
+  // The kernel ends at offset + length, unless that is 0.
+  const sqe = new Sqe(new ArrayBuffer(64));
+  fsync(3, { offset: 4096 }).encode(sqe);
+  assertEquals([sqe.off, sqe.len], [0n, 0]);
+  fsync(3, { offset: 4096, length: 1 }).encode(sqe);
+  assertEquals([sqe.off, sqe.len], [4096n, 1]);
+});
 
 eachRing("fsync: behind a write, in a chain", {
   needs: ["fsync", "write"],
@@ -113,7 +128,8 @@ eachRing("fallocate: grows, keeps the size, makes holes", {
 eachRing("fallocate: refused", { needs: ["fallocate"] }, (ring) => {
   using directory = new TemporaryDirectory();
   using file = open(ring, directory.file("f"), O_RDWR);
-  failure("EINVAL", () => run(ring, fallocate(file.fd, 0, 0, 0)));
+  const none = failure("EINVAL", () => run(ring, fallocate(file.fd, 0, 0, 0)));
+  assertStringIncludes(none.message, "at least 1");
   const most = 2n ** 63n - 1n;
   failure("EFBIG", () => run(ring, fallocate(file.fd, 0, 1, most)));
   failure("EOPNOTSUPP", () => run(ring, fallocate(file.fd, 0x4000, 0, 1)));

@@ -5,6 +5,7 @@ import {
   assertEquals,
   assertGreater,
   assertGreaterOrEqual,
+  assertLess,
   assertThrows,
 } from "@std/assert";
 import * as abi from "../../ffi/abi.ts";
@@ -90,9 +91,7 @@ const shapes: Record<string, RingOptions> = {
   "SQE_MIXED": { flags: abi.IORING_SETUP_SQE_MIXED },
   "an SQ array": { backend: withArray() },
   "no SQ array": { flags: abi.IORING_SETUP_NO_SQARRAY },
-  "SQ_REWIND": {
-    flags: abi.IORING_SETUP_SQ_REWIND | abi.IORING_SETUP_NO_SQARRAY,
-  },
+  "SQ_REWIND": { flags: abi.IORING_SETUP_SQ_REWIND },
   "CQSIZE": { cqEntries: 64 },
   "SUBMIT_ALL": { flags: abi.IORING_SETUP_SUBMIT_ALL },
   "COOP_TASKRUN": {
@@ -159,6 +158,79 @@ eachRing("the queue fills up, and goes on after submit", {
   nops(ring, 4);
   assertEquals(ring.submitAndWait(4), 4);
   assertEquals(reap(ring), [0, 1, 2, 3]);
+});
+
+eachRing("waits from within a visit sleep, and what comes finds room", {
+  options: { entries: 2, cqEntries: 2 },
+}, (ring) => {
+  const hundredth = new BigInt64Array([0n, 10_000_000n]);
+  nops(ring, 2);
+  ring.submitAndWait(2);
+  const tags: number[] = [];
+  ring.forEachCqe((cqe) => {
+    if (tags.push(cqe.tag) !== 2) return;
+    if (ring.flags & abi.IORING_SETUP_SQPOLL) awaitSpace(ring, 1);
+    const sqe = entry(ring);
+    prepTimeout(sqe, addressOf(hundredth), 0, 0);
+    sqe.tag = 7;
+    const before = ring.enters;
+    ring.submitAndWait(1);
+    // A signal, or a thread of the kernel's, may end a wait or two.
+    assertLess(ring.enters - before, 20);
+    assertEquals([cqe.tag, ring.cq.ready], [1, 1]);
+    assertEquals(ring.wait(1, { timeout: 1000 }), 1);
+    assertThrows(() => ring.wait(2), RangeError, "from within a visit");
+    assertThrows(
+      () => ring.wait(2, { timeout: 1 }),
+      RangeError,
+      "from within a visit",
+    );
+  });
+  assertEquals([...tags, ...reap(ring)], [0, 1, 7]);
+  nops(ring, 1);
+  ring.submitAndWait(1);
+  ring.forEachCqe(() => {
+    const before = ring.enters;
+    assertEquals(ring.wait(1, { timeout: 20 }), 0);
+    assertLess(ring.enters - before, 20);
+  });
+  assertEquals(reap(ring), []);
+});
+
+Deno.test({
+  name: "a wait from within a visit of a completion over two slots",
+  ignore: !supported({ flags: abi.IORING_SETUP_CQE_MIXED }),
+  fn() {
+    const flags = abi.IORING_SETUP_CQE_MIXED;
+    using ring = new Ring({ entries: 4, cqEntries: 4, flags });
+    const wide = entry(ring);
+    prepNop(wide);
+    wide.opFlags = abi.IORING_NOP_CQE32;
+    wide.tag = 1;
+    nops(ring, 1);
+    ring.submitAndWait(3);
+    const seen: unknown[] = [];
+    ring.forEachCqe(({ tag, byteLength }) => {
+      seen.push([tag, byteLength]);
+      const before = ring.enters;
+      ring.wait(2, { timeout: 10 });
+      assertLess(ring.enters - before, 20);
+    });
+    assertEquals(seen, [[1, 32], [0, 16]]);
+    nops(ring, 3);
+    ring.submitAndWait(3);
+    assertEquals(reap(ring), [0, 1, 2]);
+  },
+});
+
+Deno.test({
+  name: "a mixed ring has room for an entry over two slots",
+  ignore: !supported({ flags: abi.IORING_SETUP_CQE_MIXED }),
+  fn() {
+    const flags = abi.IORING_SETUP_CQE_MIXED;
+    const options = { entries: 1, cqEntries: 1, flags };
+    assertThrows(() => new Ring(options), Error, "at least 2");
+  },
 });
 
 eachRing("an entry is zero when it is handed out, whatever was in it", {

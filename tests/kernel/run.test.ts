@@ -4,6 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   AF_INET,
   type Block,
+  IORING_OP_ASYNC_CANCEL,
   IORING_OP_NOP,
   IORING_SETUP_CQE32,
   IORING_SETUP_CQE_MIXED,
@@ -15,6 +16,8 @@ import {
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
   isSystemError,
+  type Kernel,
+  openKernel,
   SOCK_STREAM,
   takeBlock,
 } from "../../ffi/mod.ts";
@@ -247,6 +250,21 @@ eachRing(
   },
 );
 
+eachRing("run: not from within a visit, where nothing can be taken", {}, (
+  ring,
+) => {
+  const held = queue(ring, timeout(0), 7);
+  ring.submitAndWait(1);
+  const others = () => {};
+  ring.forEachCqe(() => {
+    const within = () => run(ring, nop(), { others });
+    assertThrows(within, Error, "from within a visit");
+  });
+  assertEquals(ring.cq.ready, 0);
+  assertEquals(run(ring, nop()), 0);
+  release(held);
+});
+
 eachRing("run: what takes too long is cancelled", {}, (ring) => {
   const error = assertThrows(
     () => run(ring, timeout(HOUR), { timeout: 5 }),
@@ -256,6 +274,45 @@ eachRing("run: what takes too long is cancelled", {}, (ring) => {
   assert(isSystemError(error) && error.errno === ETIMEDOUT);
   assertEquals([ring.sq.ready, ring.cq.ready], [0, 0]);
   assertEquals(run(ring, nop()), 0);
+});
+
+/** A kernel in which so many cancellations come too early, and find nothing. */
+function slippery(missed: number): Kernel {
+  const real = openKernel("syscall");
+  let sqes = new Int32Array();
+  return {
+    backend: real.backend,
+    version: real.version,
+    setup(request) {
+      const mapping = real.setup(request);
+      sqes = new Int32Array(mapping.sqes);
+      return mapping;
+    },
+    enter(...call) {
+      for (let base = 0; base < sqes.length; base += 16) {
+        const opcode = (sqes[base] as number) & 0xff;
+        if (opcode !== IORING_OP_ASYNC_CANCEL || missed-- <= 0) continue;
+        sqes[base + 4] = 1; // nobody's user_data
+      }
+      return real.enter(...call);
+    },
+    enter2: (...call) => real.enter2(...call),
+    register: (...call) => real.register(...call),
+    resize: (...call) => real.resize(...call),
+    close: (mapping) => real.close(mapping),
+  };
+}
+
+Deno.test("run: what slips through a cancellation is cancelled again", () => {
+  for (const missed of [0, 1, 3]) {
+    using ring = new Ring({ entries: 4, backend: slippery(missed) });
+    assertThrows(
+      () => run(ring, timeout(HOUR), { timeout: 1 }),
+      Deno.errors.TimedOut,
+    );
+    assertEquals([ring.sq.ready, ring.cq.ready], [0, 0]);
+    assertEquals(run(ring, nop()), 0);
+  }
 });
 
 eachRing("run: what is done in time is not cancelled", {}, (ring) => {

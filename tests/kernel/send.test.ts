@@ -125,7 +125,7 @@ const families = [
 ] as const;
 
 for (const [name, domain, address] of families) {
-  socketTest(`sendto: ${name}`, { needs: ["waitid"] }, (ring, fds) => {
+  socketTest(`sendto: ${name}`, { needs: ["sendmsgZc"] }, (ring, fds) => {
     const target = fds.bound(domain, SOCK_DGRAM, address);
     const sender = fds.socket(domain, SOCK_DGRAM);
     const op = ops.sendto(sender, bytes("to you"), nameOf(target));
@@ -135,7 +135,7 @@ for (const [name, domain, address] of families) {
   });
 }
 
-socketTest("sendto: nobody is there", { needs: ["waitid"] }, (ring, fds) => {
+socketTest("sendto: nobody is there", { needs: ["sendmsgZc"] }, (ring, fds) => {
   const sender = fds.socket(AF_UNIX, SOCK_DGRAM);
   const { path } = uniqueName();
   const error = failure("ECONNREFUSED", () => {

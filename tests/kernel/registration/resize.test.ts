@@ -28,6 +28,7 @@ import { eachRing } from "../../support/rings.ts";
 import { Fds, writeNow } from "../../support/sockets.ts";
 import {
   available,
+  child,
   hasRegister,
   linux,
   queue,
@@ -324,6 +325,30 @@ Deno.test({
       assertThrows(call, TypeError, "closed");
     }
     ring.close();
+  },
+});
+
+Deno.test({
+  name: "resize: memory that was provided before stays the kernel's",
+  ignore: !when,
+  async fn() {
+    const output = await child(
+      `
+      const { provideBuffers, removeBuffers, run } = await import("@uring/uring/ops");
+      const flags = f.IORING_SETUP_SINGLE_ISSUER | f.IORING_SETUP_DEFER_TASKRUN;
+      using ring = new r.Ring({ entries: 4, flags });
+      const memory = (() => {
+        const bytes = new Uint8Array(4096);
+        run(ring, provideBuffers(bytes, 1024, 1));
+        return new WeakRef(bytes.buffer);
+      })();
+      ring.resize({ entries: 8 });
+      for (let i = 0; i < 10; i++) { await new Promise((done) => setTimeout(done)); gc(); }
+      console.log(memory.deref() !== undefined, run(ring, removeBuffers(9, 1)));
+      `,
+      { flags: ["--v8-flags=--expose-gc"] },
+    );
+    assertEquals(output, "true 4");
   },
 });
 

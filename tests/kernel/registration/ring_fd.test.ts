@@ -139,6 +139,14 @@ Deno.test({
       ring.unregisterRingFd();
     };
     assertEquals(onIndex({}, putBack), false);
+    // Every other call is a wait of limited time, the one that tells that the ring is busy too.
+    const waits = (ring: Ring) => {
+      for (let round = 0; round < 100; round++) {
+        runOne(ring, prepNop);
+        ring.wait(1, { timeout: 0 });
+      }
+    };
+    assertEquals(onIndex({}, waits), true);
   },
 });
 
