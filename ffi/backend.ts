@@ -5,15 +5,18 @@
  */
 
 import { show } from "./check.ts";
+import { systemError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { libc } from "./libc.ts";
-import { loadLibUring } from "./liburing.ts";
+import { LIBRARY, loadLibUring } from "./liburing.ts";
 import { loadSyscall } from "./syscall.ts";
 
 /** A backend by name, or an implementation of {@linkcode Kernel} of one's own. */
 export type Backend = "liburing" | "syscall" | Kernel;
 
 const VARIABLE = "URING_LIBRARY";
+/** Can not access a needed shared library. */
+const ELIBACC = 79;
 
 let liburing: Kernel | undefined;
 let syscall: Kernel | undefined;
@@ -25,7 +28,8 @@ let preferred: Kernel | undefined;
  * With no name: liburing where it is installed (or where the environment variable
  * `URING_LIBRARY` says), else the system calls themselves.
  *
- * @throws {Error} if liburing was asked for, by name or by variable, and cannot be loaded.
+ * @throws {UringError} ELIBACC: liburing was asked for, by name or by variable, and cannot be
+ * loaded.
  * @throws {Deno.errors.NotCapable} without `--allow-ffi`.
  */
 export function openKernel(backend?: Backend): Kernel {
@@ -37,9 +41,7 @@ export function openKernel(backend?: Backend): Kernel {
     case "syscall":
       return syscall ??= loadSyscall();
     default:
-      if (typeof backend === "object" && typeof backend.enter === "function") {
-        return backend;
-      }
+      if (typeof backend?.enter === "function") return backend;
       throw new TypeError(
         `Ring: backend must be "liburing", "syscall" or a Kernel; got ${
           show(backend)
@@ -65,13 +67,14 @@ function openLibUring(): Kernel {
     return liburing ??= loadLibUring(path);
   } catch (error) {
     if (!isMissing(error)) throw error;
-    const where = path === undefined ? "" : ` (${VARIABLE} names ${path})`;
-    throw new Error(
-      `liburing 2.3 or later cannot be loaded${where}. Install it ` +
-        '(apt-get install liburing2), or use { backend: "syscall" }, which needs nothing ' +
-        "installed.",
-      { cause: error },
-    );
+    const where = path === undefined
+      ? ""
+      : `${VARIABLE} names ${path}: unset it, or correct it. `;
+    const hint = `It is to be liburing 2.3 or later. ${where}Install that ` +
+      '(apt-get install liburing2), or use { backend: "syscall" }, which needs nothing ' +
+      "installed.";
+    const options = { path: path ?? LIBRARY, hint, cause: error };
+    throw systemError(ELIBACC, "dlopen", options);
   }
 }
 

@@ -12,7 +12,8 @@ import {
   resizeRing,
 } from "./map_ring.ts";
 
-const LIBRARY = "liburing.so.2";
+/** liburing, wherever the loader finds it. */
+export const LIBRARY = "liburing.so.2";
 
 const symbols = {
   /** int io_uring_setup(unsigned entries, struct io_uring_params *params) */

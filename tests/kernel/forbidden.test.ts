@@ -101,5 +101,6 @@ Deno.test("a library that cannot be loaded is named, with its cause", async () =
   const text = new TextDecoder().decode(stderr);
   assertEquals(code, 1);
   assertStringIncludes(text, "URING_LIBRARY names /nowhere/liburing.so.2");
+  assertStringIncludes(text, "(ELIBACC)");
   assertStringIncludes(text, "apt-get install liburing2");
 });

@@ -417,6 +417,7 @@ Deno.test("bad options are refused before the kernel is asked", () => {
     [{ attachTo: {} }, "attachTo"],
     [{ attachTo: -1 }, "attachTo"],
     [{ backend: "windows" }, "backend"],
+    [{ backend: null }, "backend"],
     [{ flags: abi.IORING_SETUP_DEFER_TASKRUN }, "SINGLE_ISSUER"],
     [{ flags: abi.IORING_SETUP_TASKRUN_FLAG }, "TASKRUN_FLAG"],
     [{ flags: abi.IORING_SETUP_HYBRID_IOPOLL }, "IOPOLL"],

@@ -71,6 +71,7 @@ eachRing("buffers: views of any kind, shared too", {}, (ring) => {
   const shared = new Uint8Array(new SharedArrayBuffer(4096));
   const data = new DataView(new ArrayBuffer(100), 10, 50);
   ring.buffers.register([shared, data, new Float64Array(8)]);
+  assertEquals(ring.buffers.length, 3);
   ring.buffers.unregister();
 });
 
