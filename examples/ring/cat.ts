@@ -1,9 +1,8 @@
 /**
  * Copies files to standard output, on a ring: `deno run -A examples/ring/cat.ts FILE...`
  *
- * io_uring is two queues in memory that the kernel shares with a program: entries say what
- * to do, completions tell what came of it. A batch of entries costs one system call, and what
- * they ask for runs side by side, unless they are linked.
+ * io_uring is two queues in memory that the kernel shares with a program: entries say what to
+ * do, completions what came of it. A batch costs one system call, and runs at once, unless linked.
  *
  * @module
  */
