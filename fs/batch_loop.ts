@@ -4,6 +4,7 @@
  * @module
  */
 
+import { whenAborted } from "../proactor/signal.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import { soon, type Supply } from "./batch_source.ts";
 import type { SliceRing } from "./slice_ring.ts";
@@ -228,12 +229,11 @@ export class Loop<R> {
     }
     signal.throwIfAborted();
     const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+    const stopListening = whenAborted(signal, () => reject(signal.reason));
     try {
       await Promise.race([promise, aborted]);
     } finally {
-      signal.removeEventListener("abort", abort);
+      stopListening();
     }
   }
 }

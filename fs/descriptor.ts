@@ -19,6 +19,7 @@ import {
 import type { Op } from "../ops/op.ts";
 import { openat, openat2 } from "../ops/open.ts";
 import { statx } from "../ops/path.ts";
+import { whenAborted } from "../proactor/signal.ts";
 import type { Uring } from "../proactor/uring.ts";
 import type { Opening } from "./permission.ts";
 
@@ -270,10 +271,6 @@ function room(
 ): Promise<boolean> {
   if (open.passing + open.kept + opening === 0) return Promise.resolve(false);
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  const onAbort = () => {
-    leave();
-    reject(signal?.reason);
-  };
   const waiter: Waiter = (again) => {
     leave();
     resolve(again);
@@ -281,7 +278,7 @@ function room(
   const leave = () => {
     waiting.delete(waiter);
     clearTimeout(late);
-    signal?.removeEventListener("abort", onAbort);
+    stopListening?.();
     if (waiting.size > 0) return;
     clearTimeout(timer);
     timer = undefined;
@@ -289,7 +286,12 @@ function room(
   const late = patience === undefined
     ? undefined
     : setTimeout(waiter, patience, false);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const stopListening = signal === undefined
+    ? undefined
+    : whenAborted(signal, () => {
+      leave();
+      reject(signal.reason);
+    });
   if (waiting.size === 0) lastClosed = performance.now();
   waiting.add(waiter);
   timer ??= setTimeout(losePatience, PATIENCE);

@@ -175,11 +175,7 @@ function checkRun(
     );
   }
   if (timeout !== undefined) checkMilliseconds("run: timeout", timeout);
-  if (ring.cq.visiting) {
-    throw new Error(
-      "run was called from within a visit of forEachCqe. Return from the visit first.",
-    );
-  }
+  ring.cq.checkNoVisit("run");
   if (others === undefined && !ring.closed) checkIdle(ring);
 }
 

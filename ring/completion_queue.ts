@@ -190,6 +190,17 @@ export class CompletionQueue {
     return inView;
   }
 
+  /**
+   * Throws from within a visit of {@linkcode drain}, for what would move the queue beneath it.
+   * Internal.
+   */
+  checkNoVisit(what: string): void {
+    if (!this.#visiting) return;
+    throw new Error(
+      `${what} was called from within a visit of forEachCqe. Return from the visit first.`,
+    );
+  }
+
   /** Whether a visit of {@linkcode drain} is under way. Internal. */
   get visiting(): boolean {
     return this.#visiting;

@@ -45,11 +45,7 @@ export function resizeRequest(
       "Ring.resize: only a ring with IORING_SETUP_DEFER_TASKRUN can be resized.",
     );
   }
-  if (cq.visiting) {
-    throw new Error(
-      "Ring.resize was called from within a visit of forEachCqe. Return from the visit first.",
-    );
-  }
+  cq.checkNoVisit("Ring.resize");
   checkMixed(flags, sq, cq);
   return {
     entries,

@@ -12,6 +12,8 @@ import { truncate } from "../../fs/truncate.ts";
 import { writeFile, writeTextFile } from "../../fs/write_file.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 
+export { openFiles } from "../support/sockets.ts";
+
 // Loaded once for all tests: what stays open as long as the isolate is no test's leak.
 openKernel();
 errnoName(1);
@@ -169,9 +171,4 @@ export function modeOf(path: string): number {
 /** Text as bytes. */
 export function bytes(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
-}
-
-/** How many descriptors the process has. */
-export function openDescriptors(): number {
-  return [...Deno.readDirSync("/proc/self/fd")].length;
 }

@@ -18,7 +18,7 @@ import {
 } from "../../fs/copy_tree.ts";
 import { opcodes } from "../../ops/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
-import { openDescriptors } from "./both.ts";
+import { openFiles } from "./both.ts";
 import {
   assertSameContents,
   assertSamePortrait,
@@ -276,7 +276,7 @@ function failing(): () => true {
 
 for (const name of ["looked", "finish", "copied"] as const) {
   test(`small files are given back when their ring fails: in ${name}`, async () => {
-    const before = openDescriptors();
+    const before = openFiles();
     using files = new Files({
       [name]: failing(),
       ...(name === "looked" ? { size: -1 } : {}),
@@ -290,19 +290,19 @@ for (const name of ["looked", "finish", "copied"] as const) {
     if (name !== "copied") assertEquals(ended, files.given);
     else assertEquals(files.refused, files.given - 40);
     assertGreater(files.refused, 0);
-    assertEquals(openDescriptors(), before);
+    assertEquals(openFiles(), before);
   });
 }
 
 test("small files are given back when the ring of a thread that waits fails", async () => {
-  const before = openDescriptors();
+  const before = openFiles();
   using files = new Files({ finish: failing() });
   {
     await using queue = new SmallQueue(64, undefined, files);
     assertThrows(() => queue.run(), Error, "enough");
   }
   assertEquals(files.copied + files.refused, files.given);
-  assertEquals(openDescriptors(), before);
+  assertEquals(openFiles(), before);
 });
 
 test("small files copied by a thread that waits", async () => {

@@ -12,6 +12,7 @@ import { copyTree, type CopyTreeOptions } from "../../fs/copy_tree.ts";
 import { opcodes } from "../../ops/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { emulated } from "../support/machine.ts";
+import { openFiles } from "../support/sockets.ts";
 import {
   assertSameContents,
   assertSamePortrait,
@@ -331,8 +332,7 @@ Deno.test("copyTree: timers tick, and no descriptor is left", async () => {
   using home = new TemporaryDirectory();
   const top = plant(home);
   await copyTree(top, home.join("first"));
-  const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
-  const before = open();
+  const before = openFiles();
   let ticks = 0;
   const timer = setInterval(() => ticks++, 1);
   const begun = performance.now();
@@ -344,7 +344,7 @@ Deno.test("copyTree: timers tick, and no descriptor is left", async () => {
   await assertRejects(() =>
     copyTree(top, home.join("copy"), { overwrite: false })
   );
-  assertEquals(open(), before);
+  assertEquals(openFiles(), before);
 });
 
 Deno.test("copyTree: folders 300 deep", async () => {

@@ -5,7 +5,7 @@ import { makeNode, S_IFIFO } from "../../ffi/mod.ts";
 import { open } from "../../fs/open.ts";
 import { Uring } from "../../proactor/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
-import { bytes, openDescriptors, same } from "./both.ts";
+import { bytes, openFiles, same } from "./both.ts";
 
 Deno.test("a file with something in flight is closed when that is done", async () => {
   using home = new TemporaryDirectory();
@@ -73,13 +73,13 @@ function isOpen(fd: number): boolean {
 Deno.test("asyncDispose waits until the file is closed", async () => {
   using home = new TemporaryDirectory();
   const path = home.file("file", "text");
-  const before = openDescriptors();
+  const before = openFiles();
   let reading: Promise<number | null>;
   {
     await using file = await open(path);
     reading = file.read(new Uint8Array(4));
   }
-  assertEquals(openDescriptors(), before);
+  assertEquals(openFiles(), before);
   assertEquals(await reading, 4);
 });
 

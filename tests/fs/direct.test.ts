@@ -14,8 +14,8 @@ import { IORING_OP_WRITE, isSystemError } from "../../ffi/mod.ts";
 import type { Op } from "../../ops/op.ts";
 import type { SubmitOptions } from "../../proactor/options.ts";
 import { BufferPool, Uring } from "../../proactor/mod.ts";
-import { TemporaryDirectory } from "../support/files.ts";
-import { openDescriptors } from "./both.ts";
+import { pattern, TemporaryDirectory } from "../support/files.ts";
+import { openFiles } from "./both.ts";
 
 const EINVAL = 22;
 
@@ -31,10 +31,6 @@ async function canDirect(): Promise<boolean> {
     if (isSystemError(error) && error.code === "EINVAL") return false;
     throw error;
   }
-}
-
-function pattern(length: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, at) => (at * 7) ^ (at >> 12));
 }
 
 Deno.test({
@@ -61,10 +57,10 @@ Deno.test({
     };
     for (const size of sizes) await readAll(size);
     // The ring has made all that stays open with it.
-    const before = openDescriptors();
+    const before = openFiles();
     for (const size of sizes) await readAll(size);
     // It may sleep for the first time only now, and have a bell made.
-    assertLess(openDescriptors() - before, sizes.length);
+    assertLess(openFiles() - before, sizes.length);
   },
 });
 

@@ -9,15 +9,8 @@ import {
 } from "@std/assert";
 import { readFile, readTextFile } from "../../fs/read_file.ts";
 import { Uring } from "../../proactor/mod.ts";
-import { TemporaryDirectory } from "../support/files.ts";
-import { bytes, openDescriptors, same } from "./both.ts";
-
-/** Bytes that differ from block to block. */
-function pattern(length: number): Uint8Array<ArrayBuffer> {
-  const data = new Uint8Array(length);
-  for (let at = 0; at < length; at++) data[at] = at ^ (at >> 8) ^ (at >> 16);
-  return data;
-}
+import { pattern, TemporaryDirectory } from "../support/files.ts";
+import { bytes, openFiles, same } from "./both.ts";
 
 same("readFile: sizes", async ({ fs, path, step }) => {
   const sizes = [0, 1, 4095, 4096, 4097, 65536, 1 << 20, (1 << 20) + 1];
@@ -253,7 +246,7 @@ Deno.test("readFile: whatever fails, no descriptor is left", async () => {
   using home = new TemporaryDirectory();
   const path = home.file("file", "x".repeat(100_000));
   await readFile(path); // opens what stays open
-  const before = openDescriptors();
+  const before = openFiles();
   for (let round = 0; round < 20; round++) {
     const controller = new AbortController();
     const { signal } = controller;
@@ -272,5 +265,5 @@ Deno.test("readFile: whatever fails, no descriptor is left", async () => {
       "rejected",
     ]);
   }
-  assertEquals(openDescriptors(), before);
+  assertEquals(openFiles(), before);
 });

@@ -16,19 +16,9 @@ import { SliceRing } from "../../fs/slice_ring.ts";
 import { makeNode, S_IFIFO } from "../../ffi/mod.ts";
 import { assertSame } from "./errors.ts";
 import { Uring } from "../../proactor/mod.ts";
-import { TemporaryDirectory } from "../support/files.ts";
+import { pattern, TemporaryDirectory } from "../support/files.ts";
 import { emulated } from "../support/machine.ts";
-
-/** Bytes that tell where they are from. */
-function pattern(length: number, seed: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let state = seed * 2654435761 + 1;
-  for (let i = 0; i < length; i++) {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    bytes[i] = state >>> 16;
-  }
-  return bytes;
-}
+import { openFiles } from "../support/sockets.ts";
 
 /** Lengths around what the blocks, probes and arrays in there have. */
 const LENGTHS = [
@@ -295,15 +285,14 @@ Deno.test("readFiles: no descriptor is left open", async () => {
     { length: 200 },
     (_, i) => home.file(`${i}`, "text"),
   );
-  const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
   await Array.fromAsync(readFiles(paths));
-  const before = open();
+  const before = openFiles();
   await Array.fromAsync(readFiles(paths));
   for await (const _ of readFiles(paths)) break;
   await Array.fromAsync(
     readFiles([...paths, home.join("none")], { errors: "yield" }),
   );
-  assertEquals(open(), before);
+  assertEquals(openFiles(), before);
 });
 
 Deno.test("readFiles: arguments are checked before anything happens", () => {

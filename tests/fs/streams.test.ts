@@ -9,7 +9,7 @@ import type { SubmitOptions } from "../../proactor/options.ts";
 import { Uring } from "../../proactor/uring.ts";
 import type { Sqe } from "../../ring/sqe.ts";
 import { TemporaryDirectory } from "../support/files.ts";
-import { bytes, openDescriptors, same } from "./both.ts";
+import { bytes, openFiles, same } from "./both.ts";
 
 /** Whether a file is still open, asked by closing it. */
 function wasOpen(file: { close(): void }): boolean {
@@ -139,12 +139,12 @@ Deno.test("readable: nothing is left open when a pipe fails", async () => {
   using home = new TemporaryDirectory();
   const path = home.file("file", "x".repeat(200_000));
   await new Response((await open(path)).readable).bytes(); // opens what stays open
-  const before = openDescriptors();
+  const before = openFiles();
   const from = await open(path);
   const full = await open("/dev/full", { write: true });
   const error = await assertRejects(() => from.readable.pipeTo(full.writable));
   assertEquals((error as { code?: string }).code, "ENOSPC");
-  assertEquals(openDescriptors(), before);
+  assertEquals(openFiles(), before);
 });
 
 /** A ring on which each write takes nothing. */

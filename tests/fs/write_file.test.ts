@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeFile, writeTextFile } from "../../fs/write_file.ts";
 import { TemporaryDirectory } from "../support/files.ts";
-import { bytes, modeOf, openDescriptors, same } from "./both.ts";
+import { bytes, modeOf, openFiles, same } from "./both.ts";
 
 const OPTIONS: Deno.WriteFileOptions[] = [
   {},
@@ -195,7 +195,7 @@ Deno.test("writeFile: whatever fails, no descriptor is left", async () => {
   using home = new TemporaryDirectory();
   const file = home.join("file");
   await writeTextFile(file, "opens what stays open");
-  const before = openDescriptors();
+  const before = openFiles();
   const locked = () => {
     const stream = ReadableStream.from([bytes("x")]);
     stream.getReader();
@@ -219,6 +219,6 @@ Deno.test("writeFile: whatever fails, no descriptor is left", async () => {
     );
   }
   await assertRejects(() => writeFile("/dev/full", bytes("none")));
-  assertEquals(openDescriptors(), before);
+  assertEquals(openFiles(), before);
   assertEquals([...Deno.readDirSync(home.path)].length, 1);
 });

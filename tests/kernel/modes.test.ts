@@ -18,6 +18,7 @@ import { Ring, type RingOptions } from "../../ring/mod.ts";
 import { drop, onDisk } from "../support/disk.ts";
 import { open, pattern, TemporaryDirectory } from "../support/files.ts";
 import { canMake } from "../support/setup.ts";
+import { openFiles } from "../support/sockets.ts";
 
 const noDisk = !onDisk();
 // Before Linux 5.12 they belong to the kernel, and are not among the threads of a process.
@@ -174,10 +175,10 @@ Deno.test("modes: fixed buffers and files, alone and together, with the register
 });
 
 Deno.test("modes: what cannot be registered leaves no ring behind", () => {
-  const before = [...Deno.readDirSync("/proc/self/fd")].length;
+  const before = openFiles();
   assertThrows(() => new Ring({ entries: 4, files: [9999] }), Error, "EBADF");
   assertThrows(() => new Ring({ entries: 4, buffers: [] }), RangeError);
-  assertEquals([...Deno.readDirSync("/proc/self/fd")].length, before);
+  assertEquals(openFiles(), before);
 });
 
 Deno.test("modes: wrong combinations are refused with the reason", () => {

@@ -36,6 +36,7 @@ import type { Ring } from "../../ring/mod.ts";
 import { failure, open, TemporaryDirectory } from "../support/files.ts";
 import { runAll } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
+import { openFiles } from "../support/sockets.ts";
 
 function readText(ring: Ring, fd: Parameters<typeof read>[0]): string {
   const buffer = new Uint8Array(4096);
@@ -176,7 +177,7 @@ eachRing("openatDirect: into a slot, used, replaced, closed", {
   using directory = new TemporaryDirectory();
   const [a, b] = [directory.file("a", "A"), directory.file("b", "B")];
   ring.files.registerSparse(4);
-  const before = [...Deno.readDirSync("/proc/self/fd")].length;
+  const before = openFiles();
   for (const flags of [0, IOSQE_ASYNC]) {
     const file = run(ring, openatDirect(a, O_RDONLY, 2), { flags });
     assertEquals(file.index, 2);
@@ -188,7 +189,7 @@ eachRing("openatDirect: into a slot, used, replaced, closed", {
     failure("EBADF", () => run(ring, read(file, new Uint8Array(1))));
     failure("EBADF", () => run(ring, closeDirect(2)));
   }
-  assertEquals([...Deno.readDirSync("/proc/self/fd")].length, before);
+  assertEquals(openFiles(), before);
 });
 
 eachRing("openatDirect: no table, beyond it", {

@@ -7,11 +7,10 @@ import {
   IORING_SETUP_COOP_TASKRUN,
   IORING_SETUP_SQPOLL,
   IORING_SETUP_TASKRUN_FLAG,
-  isSystemError,
 } from "../../ffi/mod.ts";
 import { Uring, type UringOptions } from "../../proactor/mod.ts";
-import { Ring } from "../../ring/mod.ts";
 import { emulated } from "../support/machine.ts";
+import { canMake } from "../support/setup.ts";
 import { openFiles } from "../support/sockets.ts";
 
 // Loaded once for all tests: what stays open as long as the isolate is no test's leak.
@@ -29,17 +28,8 @@ export interface UringKind {
 }
 
 function kind(name: string, options: UringOptions): UringKind {
-  return { name, options, supported: canMake(options) };
-}
-
-function canMake({ flags = 0, backend = "syscall" }: UringOptions): boolean {
-  try {
-    new Ring({ entries: 2, flags, backend }).close();
-    return true;
-  } catch (error) {
-    if (isSystemError(error)) return false;
-    throw error;
-  }
+  const { flags = 0, backend = "syscall" } = options;
+  return { name, options, supported: canMake(flags, { backend }) };
 }
 
 /** Every kind, whether this kernel has it or not. */

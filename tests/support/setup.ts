@@ -12,9 +12,7 @@ export function canMake(flags: number, options: RingOptions = {}): boolean {
     new Ring({ entries: 2, ...options, flags }).close();
     return true;
   } catch (error) {
-    const missing = isSystemError(error) ||
-      (error instanceof Error && error.message.startsWith("liburing 2.3"));
-    if (missing) return false;
+    if (isSystemError(error)) return false;
     throw error;
   }
 }
