@@ -30,11 +30,11 @@ export interface Case {
   /** The least share of its rival's rate that TypeScript is to reach. */
   readonly target: number;
   /**
-   * Which TypeScript runs: the ring itself, `Uring` with a promise for each op, the ring and a
-   * promise for each op with nothing of what `Uring` adds, or `Uring` and what else there is in its
-   * event loop.
+   * Which TypeScript runs: the ring itself, `Uring` with a promise for each op, in loops that each
+   * await one or in batches as in C, the ring and a promise for each op with nothing of what `Uring`
+   * adds, or `Uring` and what else there is in its event loop.
    */
-  readonly layer: "ring" | "promises" | "floor" | "loop";
+  readonly layer: "ring" | "promises" | "batches" | "floor" | "loop";
   /**
    * Whom it runs beside: the loop in C, `Deno.FsFile`, an event loop with nothing else to do, a
    * thread blocked in io_uring_enter, or nobody: then the rate itself is what has a target.
@@ -101,6 +101,10 @@ const IN_EVENT_LOOP = OWN_THREAD | IORING_SETUP_TASKRUN_FLAG;
 /** A promise for each op, beside the loop in C and beside Deno's own file. */
 const promises: readonly Case[] = [
   promise("promise-nop-32", "nop", 32, null, 0.5, "c"),
+  {
+    ...promise("promise-batch-32", "nop", 32, null, 0.5, "c"),
+    layer: "batches",
+  },
   {
     ...promise("promise-floor-32", "nop", 32, null, 0.5, "c"),
     layer: "floor",

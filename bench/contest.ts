@@ -222,6 +222,7 @@ function ours(measured: Case, contest: Contest): Command {
   const program = {
     ring: [RING, operation],
     promises: [PROMISES, "uring", operation],
+    batches: [PROMISES, "batches", operation],
     floor: [PROMISES, "floor", operation],
     loop: [LOOP, operation, "uring"],
   }[layer];

@@ -22,8 +22,10 @@
  * O_DIRECT, each `plain`, `fixed` (registered buffer and file) or `sqpoll` (fixed too). On an SQPOLL
  * ring nobody waits in the kernel: the loop spins on the CQ, and needs a core beside the kernel thread's.
  *
- * `promise-*` is `Uring`, a promise for each op, beside the same loop in C; in `promise-read-1` the
- * column `C` is `Deno.FsFile`, seek and read, one at a time, in `promise-read-alone` it is C again.
+ * `promise-*` is `Uring`, a promise for each op, beside the loop in C: so many loops at once that each
+ * await one op after the other, in `promise-batch-32` one that awaits batches, as C does. In
+ * `promise-read-1` the column `C` is `Deno.FsFile`, seek and read, one at a time, in
+ * `promise-read-alone` it is C again.
  * `promise-floor-32` is the ring with a promise for each op and nothing else of what `Uring` does:
  * what is left of C's rate when one awaits.
  *

@@ -3,13 +3,15 @@
  * contestant.ts.
  *
  *     promises.ts uring nop|read IN_FLIGHT SETUP_FLAGS [FILE cached|direct]
+ *     promises.ts batches nop IN_FLIGHT SETUP_FLAGS
  *     promises.ts floor nop IN_FLIGHT SETUP_FLAGS
  *     promises.ts file read 1 0 FILE cached
  *
- * `floor` is what awaiting costs by itself: a ring, and for each op the cheapest promise there is.
- *
  * `IN_FLIGHT` loops each await one op after the other. There is no batch: what the loops submit in
- * one turn goes to the kernel together, as in a program.
+ * one turn goes to the kernel together, as in a program. Only `batches` is the loop of C: it submits
+ * so many, awaits them all, and submits the next.
+ *
+ * `floor` is what awaiting costs by itself: a ring, and for each op the cheapest promise there is.
  */
 import { constants, fstatSync, openSync } from "node:fs";
 import { Memory } from "../ffi/mod.ts";
@@ -36,6 +38,16 @@ function check(result: number | null, expected: number): void {
 function nopLoop(uring: Uring): Loop {
   return async (count) => {
     for (let i = 0; i < count; i++) check(await uring.submit(nop()), 0);
+  };
+}
+
+function nopBatches(uring: Uring, inFlight: number): Loop {
+  const batch: Promise<number>[] = [];
+  return async (count) => {
+    for (let done = 0; done < count; done += inFlight) {
+      for (let i = 0; i < inFlight; i++) batch[i] = uring.submit(nop());
+      for (const promise of batch) check(await promise, 0);
+    }
   };
 }
 
@@ -146,11 +158,14 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   await using uring = new Uring({ flags: Number(flagsText) });
-  const loop = operation === "nop"
+  const inBatches = contestant === "batches";
+  const loop = inBatches
+    ? nopBatches(uring, loops)
+    : operation === "nop"
     ? nopLoop(uring)
     : readLoop(uring, loops, path, access);
   await serve(
-    (seconds) => run(loop, loops, seconds),
+    (seconds) => run(loop, inBatches ? 1 : loops, seconds),
     `ready ${uring.ring.flags} ${uring.ring.backend}`,
   );
 }

@@ -17,9 +17,6 @@ import {
   PROT_WRITE,
 } from "./linux.ts";
 
-/** Mappings are counted in pages of the smallest size; the kernel rounds up to its own. */
-const PAGE = 4096;
-
 /** Any view over memory, shared or not. */
 export type View = ArrayBufferView<ArrayBufferLike>;
 
@@ -175,8 +172,6 @@ export class Memory implements Disposable {
   /** The memory, every byte of it. Length 0 after {@linkcode close}. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #pointer: Deno.PointerObject;
-  readonly #mapped: number;
-  #closed = false;
 
   /**
    * Maps memory.
@@ -190,10 +185,9 @@ export class Memory implements Disposable {
     { populate = false, fd = -1, offset = 0 }: MemoryOptions = {},
   ) {
     checkInteger("Memory: byteLength", byteLength, 1, 2 ** 46);
-    this.#mapped = Math.ceil(byteLength / PAGE) * PAGE;
     const kind = fd === -1 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
     const flags = kind | (populate ? MAP_POPULATE : 0);
-    this.#pointer = mmap(this.#mapped, flags, fd, offset);
+    this.#pointer = mmap(byteLength, flags, fd, offset);
     this.address = Number(Deno.UnsafePointer.value(this.#pointer));
     this.bytes = new Uint8Array(
       Deno.UnsafePointerView.getArrayBuffer(this.#pointer, byteLength),
@@ -201,7 +195,7 @@ export class Memory implements Disposable {
     regions.set(this.bytes.buffer, { address: this.address });
     forgotten.register(this, {
       pointer: this.#pointer,
-      byteLength: this.#mapped,
+      byteLength,
       buffer: this.bytes.buffer,
     }, this);
   }
@@ -211,13 +205,12 @@ export class Memory implements Disposable {
    * was transferred away stays mapped: its new owner may still use it.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
     forgotten.unregister(this);
     const { buffer } = this.bytes;
-    if (buffer.detached) return;
+    if (buffer.detached) return; // Closed already, or somebody else's.
+    const { byteLength } = buffer;
     buffer.transfer();
-    libc().munmap(this.#pointer, BigInt(this.#mapped));
+    libc().munmap(this.#pointer, BigInt(byteLength));
   }
 
   /** {@linkcode close}, for `using`. */
@@ -226,7 +219,10 @@ export class Memory implements Disposable {
   }
 }
 
-/** mmap(2) of `byteLength` bytes, readable and writable. Internal: see {@linkcode Memory}. */
+/**
+ * mmap(2) of `byteLength` bytes, readable and writable; the kernel rounds up to whole pages, as
+ * munmap(2) does. Internal: see {@linkcode Memory}.
+ */
 export function mmap(
   byteLength: number,
   flags: number,

@@ -24,7 +24,7 @@ const LIST_SIZES = [1024, 65_536];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * The absolute path, without symbolic links, `.` and `..`, of what a path leads to: realpath(3).

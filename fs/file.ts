@@ -29,6 +29,7 @@ import { giveBack } from "./descriptor.ts";
 import { withoutPath } from "./failure.ts";
 import { readableOf, writableOf } from "./file_streams.ts";
 import { openTwin } from "./file_twin.ts";
+import type { GatheredStream } from "./gathered.ts";
 import { now } from "./now.ts";
 import { allowRead, allowWrite } from "./permission.ts";
 import { type FileInfo, fileInfo } from "./stat.ts";
@@ -62,6 +63,14 @@ export let useFile: <T>(
 ) => Promise<T>;
 
 let making: Opened | undefined;
+
+/**
+ * Closes files that are forgotten together with their streams, as Deno does. One that had no stream
+ * stays open: somebody may have kept its descriptor.
+ */
+const forgotten = new FinalizationRegistry<number>((fd) =>
+  giveBack(fd, "kept")
+);
 
 /**
  * An open file, as `Deno.FsFile`; {@linkcode open} and {@linkcode create} make them.
@@ -98,7 +107,7 @@ export class FsFile implements Disposable, AsyncDisposable {
   /** Deno's own opening, which has the terminal's mode. */
   #twin: Deno.FsFile | undefined;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
-  #writable: WritableStream<Uint8Array<ArrayBufferLike>> | undefined;
+  #gathered: GatheredStream | undefined;
 
   static {
     makeFile = (parts) => {
@@ -559,14 +568,28 @@ export class FsFile implements Disposable, AsyncDisposable {
 
   // --- streams
 
-  /** The rest of the file as a stream of bytes, which closes the file at its end. */
+  /** The rest of the file as a stream of bytes, which closes the file at its end, or when forgotten. */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#readable ??= readableOf(streamed(this));
+    return this.#readable ??= readableOf(this.#streamed());
   }
 
-  /** A stream that writes to the file, and closes it when it is closed. */
+  /**
+   * A stream that writes to the file, and closes it when it is closed.
+   *
+   * Short chunks are gathered, as Deno does, and written together at the end of the event loop's
+   * turn: an error may come with a later write, or when the stream is closed.
+   */
   get writable(): WritableStream<Uint8Array<ArrayBufferLike>> {
-    return this.#writable ??= writableOf(streamed(this));
+    return (this.#gathered ??= writableOf(this.#streamed())).stream;
+  }
+
+  #streamed(): ReturnType<typeof streamed> {
+    const isFirst = this.#readable === undefined &&
+      this.#gathered === undefined;
+    if (isFirst && !this.#closed) {
+      forgotten.register(this, this.#parts.fd, this.#parts);
+    }
+    return streamed(this);
   }
 
   // --- the end
@@ -583,6 +606,7 @@ export class FsFile implements Disposable, AsyncDisposable {
 
   #finish(): void {
     this.#twin?.close();
+    forgotten.unregister(this.#parts);
     try {
       giveBack(this.#parts.fd, "kept");
     } finally {
@@ -598,6 +622,7 @@ export class FsFile implements Disposable, AsyncDisposable {
    */
   close(): void {
     if (this.#closed) throw badResource();
+    this.#gathered?.hurry();
     this.#closed = true;
     this.#hangUp?.abort(interrupted());
     if (this.#inUse === 0) this.#finish();

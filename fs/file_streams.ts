@@ -5,6 +5,7 @@
  */
 
 import { writeZero } from "./failure.ts";
+import { GatheredStream } from "./gathered.ts";
 
 /** What streams need of a file. */
 interface Source extends Disposable {
@@ -51,41 +52,22 @@ export function readableOf(
 }
 
 /** A stream into a file, which is closed with it. */
-export function writableOf(
-  file: Sink,
-): WritableStream<Uint8Array<ArrayBufferLike>> {
-  return new WritableStream({
-    async write(chunk) {
-      let rest = bytesOf(chunk);
-      try {
-        while (rest.length > 0) {
-          const count = await file.write(rest);
-          if (count === 0) throw writeZero();
-          rest = rest.subarray(count);
-        }
-      } catch (error) {
-        file[Symbol.dispose]();
-        throw error;
-      }
-    },
-    close() {
-      file[Symbol.dispose]();
-    },
-    abort() {
-      file[Symbol.dispose]();
-    },
+export function writableOf(file: Sink): GatheredStream {
+  return new GatheredStream({
+    write: (bytes) => writeAll(file, bytes),
+    end: () => file[Symbol.dispose](),
   });
 }
 
-function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (ArrayBuffer.isView(chunk)) {
-    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+/** Writes all of it at a file's position. */
+export async function writeAll(
+  file: Pick<Sink, "write">,
+  bytes: Uint8Array,
+): Promise<void> {
+  let rest = bytes;
+  while (rest.length > 0) {
+    const count = await file.write(rest);
+    if (count === 0) throw writeZero();
+    rest = rest.subarray(count);
   }
-  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) {
-    return new Uint8Array(chunk);
-  }
-  throw new TypeError(
-    "Expected ArrayBuffer or ArrayBufferView for write chunk",
-  );
 }

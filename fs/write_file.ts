@@ -11,6 +11,8 @@ import { fixed } from "./arguments.ts";
 import { pathOf, ringOf } from "./context.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
 import { withPath } from "./failure.ts";
+import { writeAll } from "./file_streams.ts";
+import { GatheredStream } from "./gathered.ts";
 import { flagsOf, modeOf, open } from "./open.ts";
 import { allowOpen } from "./permission.ts";
 import { ALL_BITS, replaceFile, syncFolderOf } from "./replace_file.ts";
@@ -112,19 +114,15 @@ function from(data: Uint8Array): Fill {
 function fromStream(data: ReadableStream<Uint8Array>): Fill {
   return async (place, position) => {
     let at = position;
-    const sink = new WritableStream<Uint8Array>({
-      async write(chunk) {
-        if (!(chunk instanceof Uint8Array)) {
-          throw new TypeError(
-            "Expected ArrayBuffer or ArrayBufferView for write chunk",
-          );
-        }
-        await writeFull(place, fixed(chunk), at);
-        at += chunk.length;
+    const sink = new GatheredStream({
+      async write(bytes) {
+        await writeFull(place, fixed(bytes), at);
+        at += bytes.length;
       },
+      end() {},
     });
     const { signal } = place;
-    await data.pipeTo(sink, signal === undefined ? {} : { signal });
+    await data.pipeTo(sink.stream, signal === undefined ? {} : { signal });
   };
 }
 
@@ -148,10 +146,11 @@ async function writeStream(
   });
   {
     await using _closed = file;
-    await data.pipeTo(file.writable, {
-      preventClose: true,
-      ...(signal === undefined ? {} : { signal }),
+    const sink = new GatheredStream({
+      write: (bytes) => writeAll(file, bytes),
+      end() {},
     });
+    await data.pipeTo(sink.stream, signal === undefined ? {} : { signal });
     if (sync) await file.sync();
   }
   if (sync) await syncFolderOf(ringOf(options), pathOf(path));

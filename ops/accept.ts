@@ -99,7 +99,10 @@ export function prepMultishotAcceptDirect(
 
 /** Options of {@linkcode acceptMultishot} and its relatives. */
 export interface AcceptMultishotOptions {
-  /** `SOCK_CLOEXEC`, `SOCK_NONBLOCK`. Default: 0. */
+  /**
+   * `SOCK_CLOEXEC`, or every child process gets the connection too, which then stays open as long as
+   * the child; `SOCK_NONBLOCK`. Default: 0.
+   */
   flags?: number;
   /**
    * Whether to fail with EAGAIN if no connection is waiting (`IORING_ACCEPT_DONTWAIT`, since

@@ -137,15 +137,16 @@ export function checkOffset(
     : new TypeError(message);
 }
 
-/** Checks a length or another 64-bit count from 0 on. */
+/** Checks a length or another 64-bit count from 0 on, or from `least`. */
 export function checkLength(
   what: string,
   length: number | bigint,
+  least = 0,
 ): number | bigint {
   check64(what, length);
-  if (length < 0 || length >= 1n << 63n) {
+  if (length < least || length >= 1n << 63n) {
     throw new RangeError(
-      `${what} must be an integer from 0 to 2^63 - 1; got ${length}.`,
+      `${what} must be an integer from ${least} to 2^63 - 1; got ${length}.`,
     );
   }
   return length;

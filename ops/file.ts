@@ -245,7 +245,8 @@ export function syncFileRange(
  * Allocates a part of a file's space, or gives it back, as fallocate(2).
  *
  * ENOSPC: the disk is full. EOPNOTSUPP: the file system has no such mode. EFBIG: the file
- * would grow too large. EINVAL: a length of 0, or flags that exclude each other.
+ * would grow too large. EINVAL: flags that exclude each other, or a part that is not of whole
+ * blocks where the mode wants that.
  *
  * Since kernel 5.6; see io_uring_prep_fallocate(3).
  *
@@ -280,7 +281,7 @@ export function fallocate(
   checkFd("fallocate: fd", fd);
   checkFlags("fallocate: mode", mode);
   checkLength("fallocate: offset", offset);
-  checkLength("fallocate: length", length);
+  checkLength("fallocate: length", length, 1);
   return Op.of({
     opcode: IORING_OP_FALLOCATE,
     name: "fallocate",
@@ -292,7 +293,7 @@ export function fallocate(
     decode: nothing,
     hint: (errno) =>
       errno === EINVAL
-        ? "The length must be at least 1, and the mode's flags go together, see fallocate(2)."
+        ? "The mode's flags must go together, and some want whole blocks, see fallocate(2)."
         : undefined,
   });
 }

@@ -10,6 +10,9 @@ import { Block } from "../ffi/block.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
 import type { View } from "../ffi/memory.ts";
 import type { Sqe } from "../ring/sqe.ts";
+import { wasInterrupted } from "./cancelled.ts";
+
+const EINTR = 4;
 
 /** What a completion tells of an op: a {@linkcode Cqe} is one. */
 export interface Completion {
@@ -45,10 +48,15 @@ export interface OpParts<T, H extends Held> {
   benign?: number | readonly number[];
   /**
    * Of a multishot: whether a completion without `IORING_CQE_F_MORE` is the end of what there
-   * is. True: the end and no result, like a read's 0. `"after"`: the last result. Otherwise the
-   * kernel only stopped, and the op may be submitted again.
+   * is, and no result, like a read's 0. Otherwise the kernel only stopped, and the op may be
+   * submitted again.
    */
-  ends?: (completion: Completion) => boolean | "after";
+  ends?: (completion: Completion) => boolean;
+  /**
+   * Of a multishot: how many results there are in all, however often it is submitted. Default:
+   * no end.
+   */
+  results?: number;
   /** The op that undoes a result which nobody took: closes a descriptor. */
   undo?: (value: T) => Op<unknown> | undefined;
   /** Turns an errno into a sentence that says what to do about it. */
@@ -124,11 +132,19 @@ export abstract class Op<T> {
   }
 
   /**
-   * Of a multishot: whether this completion, without `IORING_CQE_F_MORE`, is the end of it all:
-   * true without a result, `"after"` with one.
+   * Of a multishot: whether this completion, without `IORING_CQE_F_MORE`, is the end of it all, and
+   * no result.
    */
-  ends(completion: Completion): boolean | "after" {
+  ends(completion: Completion): boolean {
     return this.failed(completion);
+  }
+
+  /**
+   * Of a multishot: how many results there are in all. It is over after so many, whether the kernel
+   * gave them for one submission or for several.
+   */
+  get results(): number {
+    return Infinity;
   }
 
   /** The op that undoes a result which nobody took; undefined if there is nothing to undo. */
@@ -157,7 +173,8 @@ export abstract class Op<T> {
 
   /** The error of a completion that failed: names the op, the path, the errno. */
   error(completion: Completion): SystemError {
-    return this.errorOf(-completion.res);
+    const { res } = completion;
+    return this.errorOf(wasInterrupted(res) ? EINTR : -res);
   }
 
   /** The error that this op would give for an errno. */
@@ -210,8 +227,12 @@ class ComposedOp<T> extends Op<T> {
     return typeof benign === "number" ? res !== benign : !benign.includes(res);
   }
 
-  override ends(completion: Completion): boolean | "after" {
+  override ends(completion: Completion): boolean {
     return this.failed(completion) || (this.parts.ends?.(completion) ?? false);
+  }
+
+  override get results(): number {
+    return this.parts.results ?? Infinity;
   }
 
   override undo(value: T): Op<unknown> | undefined {

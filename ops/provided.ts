@@ -40,6 +40,8 @@ export type Sent = Selection;
 export interface Received extends Selection {
   /** Whether the socket has more to read at once. */
   nonEmpty: boolean;
+  /** Of a bundle: it may lie in several buffers. Otherwise what did not fit into the one was cut. */
+  bundle?: true;
 }
 
 /** Decodes the completion of a send that takes a provided buffer. */
@@ -58,6 +60,11 @@ export function sent({ res, flags }: Completion): Sent {
 export function received(completion: Completion): Received {
   const nonEmpty = (completion.flags & IORING_CQE_F_SOCK_NONEMPTY) !== 0;
   return { ...sent(completion), nonEmpty };
+}
+
+/** {@linkcode received}, of an op that may fill several buffers at a time. */
+export function receivedBundle(completion: Completion): Received {
+  return { ...received(completion), bundle: true };
 }
 
 /** Checks the number of a group of provided buffers. */

@@ -31,6 +31,7 @@ import {
   groupHint,
   type Received,
   received,
+  receivedBundle,
   selectBuffer,
   selectedLength,
   selectsBuffer,
@@ -300,7 +301,7 @@ function recvSelected(
       markFixed(sqe, fd);
       return undefined;
     },
-    decode: received,
+    decode: bundle ? receivedBundle : received,
     ends: ({ res }) => res === 0 && kind === "stream",
     hint: (errno) => groupHint(group, errno),
   });

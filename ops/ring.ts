@@ -604,12 +604,7 @@ function checkFiles(
 
 function withFiles(sqe: Sqe, files: readonly number[], offset: number): Block {
   const block = takeBlock(4 * files.length);
-  try {
-    files.forEach((fd, index) => block.view.setInt32(4 * index, fd, true));
-    prepFilesUpdate(sqe, block.address, files.length, offset);
-  } catch (error) {
-    block.release();
-    throw error;
-  }
+  files.forEach((fd, index) => block.view.setInt32(4 * index, fd, true));
+  prepFilesUpdate(sqe, block.address, files.length, offset);
   return block;
 }

@@ -23,12 +23,11 @@ import { Ring } from "../ring/ring.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { checkFlags } from "./arguments.ts";
 import { prepCancel64 } from "./cancel.ts";
+import { wasCancelled } from "./cancelled.ts";
 import { type Completion, type Held, Op, release } from "./op.ts";
 
 const EBADF = 9;
 const ETIMEDOUT = 110;
-const ECANCELED = 125;
-const EINTR = 4;
 
 /** How long to wait, at most, before an op is cancelled again, in milliseconds. */
 const LONGEST_PAUSE = 100;
@@ -227,7 +226,7 @@ class Flight {
     }
     const { res } = this.#result;
     try {
-      if (!inTime && (res === -ECANCELED || res === -EINTR)) {
+      if (!inTime && wasCancelled(res)) {
         const hint =
           `It was cancelled after ${timeout} ms, as run was told to.`;
         throw systemError(ETIMEDOUT, op.name, { path: op.path, hint });

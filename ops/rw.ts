@@ -403,7 +403,8 @@ export interface ReadMultishotOptions {
  * Each completion gives how many bytes went to which buffer. The op ends at the end of the
  * input (length 0), with an error, and when it is cancelled: the last completion has `more`
  * false. ENOBUFS: the group has no buffer left. EBADFD: a regular file, which cannot be
- * polled.
+ * polled. Files whose driver cannot read without waiting, such as those of inotify, must be
+ * opened with `O_NONBLOCK`: of others nothing ever comes.
  *
  * Since kernel 6.7; see io_uring_prep_read_multishot(3).
  *

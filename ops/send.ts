@@ -41,6 +41,7 @@ import {
   checkGroup,
   groupHint,
   selectBuffer,
+  selectsBuffer,
   type Sent,
   sent,
 } from "./provided.ts";
@@ -210,11 +211,11 @@ export function send(
   source: View | SendSelectOptions,
   options: SendOptions = {},
 ): Op<number> | Op<Sent> {
-  if (!ArrayBuffer.isView(source) && Object(source).bufferGroup !== undefined) {
+  if (selectsBuffer<SendSelectOptions>(source)) {
     return sendSelected("send", fd, source);
   }
   const { flags, ioprio } = checkSend("send", fd, options);
-  const buffer = checkBuffer("send: buffer", source as View);
+  const buffer = checkBuffer("send: buffer", source);
   const { byteLength } = buffer;
   const length = Math.min(byteLength, MAX_TRANSFER);
   return Op.of({

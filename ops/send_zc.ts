@@ -185,7 +185,9 @@ function zeroCopyHint(errno: number): string | undefined {
  * Sends bytes on a connected socket, or to an address, without copying them. It pays from some
  * ten KiB on; for less {@linkcode send} is faster.
  *
- * The buffer must not change before the notification; see `reportUsage`, {@linkcode wasCopied}.
+ * The buffer must not change before the notification, the last completion: {@linkcode run} and
+ * `Uring.submit` give their result when that has come. What it says of copies, only a bare ring
+ * shows: `reportUsage`, {@linkcode wasCopied}.
  *
  * Gives how many bytes were sent: of a stream maybe not all. EOPNOTSUPP: not this kind of
  * socket. Others are those of {@linkcode send}.

@@ -222,7 +222,7 @@ export function timeoutMultishot(
     encode: (sqe) =>
       withTimespec(milliseconds, (ts) => prepTimeout(sqe, ts, count, flags)),
     decode: nothing,
-    ends: () => count > 0 && "after",
+    results: count > 0 ? count : Infinity,
   });
 }
 

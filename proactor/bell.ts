@@ -96,11 +96,9 @@ export class Bell {
     if (this.#armed) this.#wake?.keepAlive(yes);
   }
 
-  /** Nothing is in flight: it keeps nobody. */
+  /** Nothing is in flight: it keeps nobody. It is not armed then. */
   rest(): void {
-    if (this.#wake === undefined) return;
-    this.#wake.keepAlive(false);
-    asleep.delete(this.#sleeper);
+    this.#wake?.keepAlive(false);
   }
 
   /** Takes it down. */

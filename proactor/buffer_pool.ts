@@ -288,7 +288,6 @@ export class BufferPool implements Disposable {
 
   /** The memory was transferred away, and is its new owner's. */
   #replace(room: Room): void {
-    room.memory.close();
     room.memory = new Memory(this.size);
     const { index } = room;
     const { ring } = this.#engine;
@@ -319,7 +318,7 @@ export class BufferPool implements Disposable {
   #tearDown(): void {
     if (this.#free.length < this.count) return;
     const { ring } = this.#engine;
-    if (this.#registered && !ring.closed) {
+    if (this.#registered) {
       whenTablesRest(this.#engine, (broken) => {
         if (broken === undefined && !ring.closed) ring.buffers.unregister();
       });

@@ -7,6 +7,7 @@
 
 import { checkInteger, show } from "../ffi/check.ts";
 import { isSystemError } from "../ffi/errors.ts";
+import { MAX_TRANSFER } from "../ops/arguments.ts";
 import type { Fd } from "../ops/fd.ts";
 import { type Completion, type Held, Op } from "../ops/op.ts";
 import type { Received } from "../ops/provided.ts";
@@ -22,8 +23,6 @@ import { type Part, ProvidedBuffers } from "./provided.ts";
 import { engineOf, Uring } from "./uring.ts";
 
 const GROUPS = 1 << 16;
-/** One read or write moves no more. */
-const LARGEST = 0x7fff_f000;
 
 /** Options of a {@linkcode BufferRing}. */
 export interface BufferRingOptions {
@@ -36,8 +35,19 @@ export interface BufferRingOptions {
   /**
    * Whether a buffer takes one result behind the other until it is full, so that small ones
    * do not use up a buffer each (`IOU_PBUF_RING_INC`). Since Linux 6.12. Default: false.
+   *
+   * For what arrives, on sockets and pipes. Of a regular file, and whatever a worker does, a read with
+   * a `length` takes all of that although fewer bytes may come, and only the kernel knows: run such ones
+   * one at a time.
    */
   incremental?: boolean;
+  /**
+   * With `incremental`: a buffer with fewer bytes left than this is used up. For messages: of one
+   * that is larger than what is left only the beginning is received, and where not even the rooms of
+   * `recvmsgMultishot` fit, that ends with EFAULT. Since Linux 7.1, and in late stable
+   * versions of older ones. Default: 1.
+   */
+  minLeft?: number;
 }
 
 /**
@@ -103,12 +113,14 @@ export class BufferRing implements Disposable {
     }
     checkOptions("BufferRing", options);
     const { entries, bufferSize, group, incremental = false } = options;
-    checkInteger("BufferRing: bufferSize", bufferSize, 1, LARGEST);
+    const { minLeft = 0 } = options;
+    checkInteger("BufferRing: bufferSize", bufferSize, 1, MAX_TRANSFER);
     checkBoolean("BufferRing: incremental", incremental);
+    checkInteger("BufferRing: minLeft", minLeft, 0, bufferSize);
     const { ring } = uring;
     const registered = group === undefined
-      ? register(ring, { entries, incremental })
-      : ring.setupBufRing({ entries, incremental, group });
+      ? register(ring, { entries, incremental, minLeft })
+      : ring.setupBufRing({ entries, incremental, minLeft, group });
     this.group = registered.group;
     this.entries = entries;
     this.bufferSize = bufferSize;
@@ -116,13 +128,20 @@ export class BufferRing implements Disposable {
     this.#engine = engineOf(uring);
     this.#registered = registered;
     try {
-      this.#leases = new Leases(new ProvidedBuffers(registered, bufferSize));
+      const buffers = new ProvidedBuffers(registered, bufferSize);
+      this.#leases = new Leases(buffers, () => this.#used);
     } catch (error) {
       registered.unregister();
       throw error;
     }
     ring.keep.add(this.#leases.memories);
     addGroup(ring, this.group, this.#leases);
+  }
+
+  /** Whether an op in flight takes from the buffers. */
+  get #used(): boolean {
+    const { group } = this;
+    return [...this.#engine.slots()].some((slot) => usesGroup(slot, group));
   }
 
   /** How many buffers are the program's just now: with results that were not given back. */
@@ -266,7 +285,7 @@ function register(ring: Ring, options: Omit<BufRingOptions, "group">): BufRing {
 export class ReceivedLease implements Disposable {
   /** What the op told: the length, and whether more will come. */
   readonly received: Received;
-  #parts: readonly Uint8Array<ArrayBuffer>[];
+  readonly #parts: readonly Uint8Array<ArrayBuffer>[];
   #giveBack: (() => void) | undefined;
 
   /** A lease of some parts of buffers. Internal: a {@linkcode BufferRing} makes them. */
@@ -329,7 +348,6 @@ export class ReceivedLease implements Disposable {
   release(): void {
     const giveBack = this.#giveBack;
     this.#giveBack = undefined;
-    this.#parts = [];
     giveBack?.();
   }
 
@@ -351,8 +369,11 @@ class Leases implements BufferGroup {
   #refusals = 0;
   #looking = false;
 
-  constructor(buffers: ProvidedBuffers) {
+  readonly #isUsed: () => boolean;
+
+  constructor(buffers: ProvidedBuffers, isUsed: () => boolean) {
     this.#buffers = buffers;
+    this.#isUsed = isUsed;
   }
 
   get memories(): unknown {
@@ -365,15 +386,13 @@ class Leases implements BufferGroup {
 
   note(result: Received): void {
     // A lease knows where it lies.
-    if (result instanceof ReceivedLease || this.closed) return;
-    this.#noted.set(result, this.#buffers.place(result));
+    if (result instanceof ReceivedLease) return;
+    // One that failed, or is the end, may have taken room all the same.
+    this.#noted.set(result, this.#place(result, 1));
   }
 
   discard(result: Received): void {
-    const parts = this.#noted.get(result);
-    if (parts === undefined || parts === null) return;
-    this.#noted.set(result, null);
-    this.#giveBack(parts);
+    this.#giveBack(this.#noted.get(result) ?? []);
   }
 
   take(result: Received): ReceivedLease {
@@ -391,14 +410,27 @@ class Leases implements BufferGroup {
     if (noted === undefined && this.closed) {
       throw new TypeError("BufferRing.take: the buffers are closed.");
     }
-    const parts = noted ?? this.#buffers.place(result);
+    const parts = noted ?? this.#place(result, Infinity);
     this.#noted.set(result, null);
     return this.#lease(result, parts);
   }
 
-  /** The lease of a result that comes straight from the kernel. */
-  arrive(result: Received): ReceivedLease {
-    return this.#lease(result, this.#buffers.place(result));
+  /**
+   * The lease of a result that comes straight from the kernel.
+   *
+   * @param asked how many bytes were to come at most; 0 if as many as there was room for.
+   */
+  arrive(result: Received, asked: number): ReceivedLease {
+    return this.#lease(result, this.#place(result, asked));
+  }
+
+  #place(result: Received, asked: number): Part[] {
+    const parts = this.#buffers.place(result);
+    const { partial, length } = result;
+    if (partial && length < asked && !this.#isUsed()) {
+      this.#buffers.catchUp(parts);
+    }
+    return parts;
   }
 
   #lease(result: Received, parts: Part[]): ReceivedLease {
@@ -460,6 +492,8 @@ class Leases implements BufferGroup {
 class LeasingOp extends Op<ReceivedLease> {
   readonly #op: Op<Received>;
   readonly #leases: Leases;
+  /** How many bytes a result has at most; 0 if that is up to its buffer. */
+  #asked = 0;
 
   constructor(op: Op<Received>, leases: Leases) {
     super(op.opcode, op.name, op.path, op.multishot);
@@ -468,18 +502,23 @@ class LeasingOp extends Op<ReceivedLease> {
   }
 
   override encode(sqe: Sqe): Held {
-    return this.#op.encode(sqe);
+    const held = this.#op.encode(sqe);
+    this.#asked = sqe.len < MAX_TRANSFER ? sqe.len : 0;
+    return held;
   }
 
   override decode(completion: Completion, held: Held): ReceivedLease {
-    return this.#leases.arrive(this.#op.decode(completion, held));
+    return this.#leases.arrive(
+      this.#op.decode(completion, held),
+      this.#asked,
+    );
   }
 
   override failed(completion: Completion): boolean {
     return this.#op.failed(completion);
   }
 
-  override ends(completion: Completion): boolean | "after" {
+  override ends(completion: Completion): boolean {
     return this.#op.ends(completion);
   }
 

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from "../ffi/abi.ts";
+import {
+  IORING_SETUP_SQE128,
+  IOSQE_IO_HARDLINK,
+  IOSQE_IO_LINK,
+} from "../ffi/abi.ts";
 import { isSystemError, type SystemError } from "../ffi/errors.ts";
 import { type Held, type Op, release } from "../ops/op.ts";
 import { Sqe } from "../ring/sqe.ts";
@@ -127,14 +131,15 @@ export class Chain implements Batch {
    * half a chain in the queue.
    */
   launch(): void {
-    if (this.#stopped) return;
     const { hard = false } = this.#options;
     const link = hard ? IOSQE_IO_HARDLINK : IOSQE_IO_LINK;
+    const size = this.#engine.ring.flags & IORING_SETUP_SQE128 ? 128 : 64;
     const encoded: { words: Int32Array; held: Held }[] = [];
     try {
       for (const op of this.#ops) {
-        const words = new Int32Array(16);
-        encoded.push({ words, held: op.encode(new Sqe(words.buffer)) });
+        const words = new Int32Array(size >> 2);
+        const held = op.encode(new Sqe(words.buffer, 0, size));
+        encoded.push({ words, held });
       }
     } catch (error) {
       for (const { held } of encoded) release(held);
@@ -159,7 +164,6 @@ export class Chain implements Batch {
   }
 
   abandon(broken?: unknown): void {
-    this.#stopped = true;
     this.#ops.forEach((op, position) => {
       const settled = this.#settled[position];
       if (broken !== undefined) settled?.reject(broken);
@@ -176,7 +180,7 @@ export class Chain implements Batch {
       return;
     }
     for (const { slot, tag } of this.#slots) {
-      if (slot.tag !== tag || slot.op === null) continue;
+      if (slot.tag !== tag) continue;
       slot.extra ??= plainExtra();
       slot.extra.cancelled = true;
       slot.extra.reason = reason;

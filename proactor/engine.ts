@@ -7,11 +7,13 @@
 
 import {
   IORING_FEAT_LINKED_FILE,
+  IORING_SETUP_R_DISABLED,
   IORING_SETUP_SQPOLL,
   IORING_SQ_CQ_OVERFLOW,
   IOSQE_IO_DRAIN,
 } from "../ffi/abi.ts";
 import { prepCancel64 } from "../ops/cancel.ts";
+import { wasCancelled } from "../ops/cancelled.ts";
 import { type Completion, type Held, type Op, release } from "../ops/op.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Ring } from "../ring/ring.ts";
@@ -19,7 +21,6 @@ import type { Sqe } from "../ring/sqe.ts";
 import { type Batch, BatchQueue } from "./batch.ts";
 import { Budget, ROUND } from "./budget.ts";
 import { type Counters, newCounters } from "./counters.ts";
-import { wasCancelled } from "./errors.ts";
 import { returnBuffer } from "./groups.ts";
 import { Insistence } from "./insistence.ts";
 import { Lookout } from "./lookout.ts";
@@ -33,14 +34,11 @@ import {
   SlotTable,
 } from "./slots.ts";
 
-const ENOENT = 2;
-const EALREADY = 114;
-
 /**
  * The high 32 bits of `user_data` say whose completion it is; 0 is an op with a slot. Of a helper the
- * low ones are the tag of what it is to cancel.
+ * low ones are the tag of what it is to cancel. No number that a message from elsewhere may have.
  */
-const HELPER = 1;
+const HELPER = 0x1f_7572;
 /** A message of another ring, see {@linkcode Uring.post}. */
 export const MESSAGE = 2;
 
@@ -91,8 +89,11 @@ export class Engine {
     this.lookout = new Lookout(this, settings);
     this.limit = settings.ring.cq.entries;
     this.polled = (settings.ring.flags & IORING_SETUP_SQPOLL) !== 0;
-    // Before Linux 5.18 registering an eventfd waits for everything that is in flight.
-    const early = (settings.ring.features & IORING_FEAT_LINKED_FILE) === 0;
+    // Before Linux 5.18 registering an eventfd waits for everything that is in flight. And to a ring
+    // that is yet to be enabled it may be forbidden later.
+    const { features, flags } = settings.ring;
+    const early = (features & IORING_FEAT_LINKED_FILE) === 0 ||
+      (flags & IORING_SETUP_R_DISABLED) !== 0;
     if (early && settings.sleep) this.lookout.prepare();
   }
 
@@ -474,8 +475,8 @@ export class Engine {
     this.#inFlight--;
     // Not found: it is about to end, or has yet to begin, held up by the one that it is linked behind.
     // Told (EALREADY): the worker that had it may have left it to a poll just then, and it goes on.
-    const missed = cqe.res === -ENOENT || cqe.res === -EALREADY;
-    if (missed && this.isCancellable(tag)) this.#insistence.add(tag);
+    // Refused: by the ring's restrictions (EACCES), or as it polls for completions (EINVAL).
+    if (cqe.res < 0 && this.isCancellable(tag)) this.#insistence.add(tag);
   }
 
   /** Not once a zero-copy send is done, and only its buffer still with the kernel. */
@@ -582,11 +583,8 @@ export class Engine {
 
   /** Whether there is nothing to cancel that only whoever is awake can cancel. Internal. */
   settleDown(): boolean {
-    if (this.#insistence.size === 0) return true;
     // What the kernel's thread has not taken yet cannot be cancelled yet.
-    if (this.ring.sq.ready > 0) return false;
-    this.#insistence.tryAll();
-    return true;
+    return this.#insistence.size === 0 || this.ring.sq.ready === 0;
   }
 
   /** Whether what is in flight keeps the process alive. */
@@ -598,7 +596,7 @@ export class Engine {
   listen(onMessage: ((value: number, data: number) => void) | undefined): void {
     this.onMessage = onMessage;
     this.lookout.wake();
-    if (this.#scheduled === 0) this.next();
+    this.next();
   }
 
   // --- the end
@@ -615,7 +613,6 @@ export class Engine {
    */
   break(error: unknown): void {
     this.#broken ??= error;
-    this.#insistence.clear();
     this.accepting = false;
     this.lookout.wake();
     for (const slot of [...this.#slots.inUse()]) {

@@ -5,6 +5,7 @@
  */
 
 import { type SystemError, systemError, UringError } from "../ffi/errors.ts";
+import { wasInterrupted } from "../ops/cancelled.ts";
 import type { Op } from "../ops/op.ts";
 import { opcodeOf } from "../ops/opcodes.ts";
 import type { Timeout } from "./slots.ts";
@@ -81,19 +82,6 @@ export async function timeoutError(
   return await expired
     ? new TimeoutError(op.name, milliseconds, op.path)
     : completionError(op, res);
-}
-
-/** Whether a result says that the op was cancelled, as far as the kernel got to do it. */
-export function wasCancelled(res: number): boolean {
-  return res === -ECANCELED || wasInterrupted(res);
-}
-
-/**
- * Whether what a worker was blocked in was interrupted: EINTR, or one of the kernel's own words
- * for that, ERESTARTSYS to ERESTART_RESTARTBLOCK, which some ops let out (openat of a FIFO).
- */
-function wasInterrupted(res: number): boolean {
-  return res === -EINTR || (res <= -512 && res >= -516);
 }
 
 /**

@@ -231,20 +231,21 @@ export class FixedFiles implements AsyncDisposable {
   async #closeFile(file: DirectFile, index: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const engine = this.#engine;
-    whenUnused(engine, (slot) => usesFile(slot, index), (broken) => {
+    whenUnused(engine, (slot) => usesFile(slot, index), () => {
       // What is encoded from here on could hit the next file in the slot.
       file.retire();
-      if (this.#closing !== undefined) resolve(this.#closing);
-      else if (this.#ring.closed) resolve(undefined);
-      else if (broken !== undefined) reject(broken);
-      else {
-        engine.enqueue({
-          size: 1,
-          launch: () =>
-            void engine.launch(closeDirect(index), 0, resolve, reject, null),
-          abandon: () => resolve(undefined),
-        });
+      if (this.#closing !== undefined) {
+        resolve(this.#closing);
+        return;
       }
+      engine.enqueue({
+        size: 1,
+        launch: () =>
+          void engine.launch(closeDirect(index), 0, resolve, reject, null),
+        // A Uring that closes lets go of it.
+        abandon: (broken) =>
+          broken === undefined ? resolve(undefined) : reject(broken),
+      });
     });
     try {
       await promise;
@@ -263,7 +264,7 @@ export class FixedFiles implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<unknown>();
-    // A ring that broke cannot be waited for, and its files go with it.
+    // A ring that broke cannot be waited for, and its table goes with it.
     whenUnused(
       this.#engine,
       (slot) => usesFile(slot),
@@ -280,8 +281,10 @@ export class FixedFiles implements AsyncDisposable {
   async #giveUp(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     whenTablesRest(this.#engine, resolve);
-    await promise;
-    if (!this.#ring.closed) this.#ring.files.unregister();
+    const broken = await promise;
+    if (broken === undefined && !this.#ring.closed) {
+      this.#ring.files.unregister();
+    }
   }
 
   #cancel(slot: Slot): void {

@@ -200,7 +200,10 @@ function filesOf(sqe: Sqe): number[] {
     if (sqe.opFlags & SPLICE_F_FD_IN_FIXED) files.push(sqe.fileIndex);
   } else if (opcode === IORING_OP_CLOSE || OPENING.has(opcode)) {
     // One more than the index; IORING_FILE_INDEX_ALLOC is -1 as an int.
-    if (sqe.fileIndex !== 0) files.push((sqe.fileIndex | 0) - 1);
+    const index = (sqe.fileIndex | 0) - 1;
+    if (index !== -1) files.push(index);
+    // Its two ends lie side by side.
+    if (opcode === IORING_OP_PIPE && index >= 0) files.push(index + 1);
   } else if (
     opcode === IORING_OP_MSG_RING && sqe.addr === BigInt(IORING_MSG_SEND_FD)
   ) files.push(Number(sqe.addr3));

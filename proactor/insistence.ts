@@ -15,7 +15,6 @@ const RETRY = 5;
 /** Whose ops they are. */
 interface Owner {
   readonly ring: Ring;
-  readonly broken: unknown;
   /** Whether what is queued now waits for everything before it: there are drains. */
   readonly draining: boolean;
   isCancellable(tag: number): boolean;
@@ -44,12 +43,6 @@ export class Insistence {
     this.#tags.add(tag | 0);
   }
 
-  /** Gives them up. */
-  clear(): void {
-    this.#tags.clear();
-    this.#stopRetrying();
-  }
-
   /** Tries them all, and those that are left again in a while. */
   tryAll(byEntry = false): void {
     const owner = this.#owner;
@@ -62,27 +55,23 @@ export class Insistence {
         owner.cancelByEntry(tag);
       }
     }
-    if (this.#tags.size === 0) this.#stopRetrying();
-    // What begins without a completion before it wakes nobody.
-    else if (owner.broken === undefined) {
-      this.#stop ??= after(RETRY, () => this.#retry());
+    if (this.#tags.size === 0) {
+      this.#stop?.();
+      this.#stop = undefined;
+    } else {
+      // What begins without a completion before it wakes nobody.
+      this.#stop ??= after(RETRY, () => {
+        this.#stop = undefined;
+        if (!owner.ring.closed) this.tryAll(true);
+      });
     }
-  }
-
-  #retry(): void {
-    this.#stop = undefined;
-    if (!this.#owner.ring.closed) this.tryAll(true);
-  }
-
-  #stopRetrying(): void {
-    this.#stop?.();
-    this.#stop = undefined;
   }
 }
 
 /**
  * Cancels an op at once, without an entry in the queue; false if only an entry may reach it: before
- * Linux 6.0, and where it is with a worker of the kernel's thread, as Linux 6.1 looks at those of ours.
+ * Linux 6.0, where restrictions forbid it, and where it is with a worker of the kernel's thread, as
+ * Linux 6.1 looks at those of ours.
  */
 function cancelNow(ring: Ring, tag: number): boolean {
   try {
@@ -90,7 +79,7 @@ function cancelNow(ring: Ring, tag: number): boolean {
     return cancelled > 0 || (ring.flags & IORING_SETUP_SQPOLL) === 0;
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    if (error.code === "EINVAL") return false;
+    if (error.code === "EINVAL" || error.code === "EACCES") return false;
     // ETIME: it is told, and on its way to its end.
     if (error.code !== "ETIME") throw error;
     return true;

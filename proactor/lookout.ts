@@ -150,8 +150,8 @@ export class Lookout {
   /** Whether what it looks for keeps the process alive. */
   keepAlive(yes: boolean): void {
     this.#alive = yes;
+    // The other way round the next turn is unref'd in time.
     if (!this.#settings.sleep && yes) this.#turn?.ref();
-    if (!this.#settings.sleep && !yes) this.#turn?.unref();
     this.#bell.keepAlive(yes);
   }
 

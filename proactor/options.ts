@@ -9,6 +9,7 @@ import {
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_IOPOLL,
   IORING_SETUP_SINGLE_ISSUER,
+  IORING_SETUP_SQE_MIXED,
   IORING_SETUP_TASKRUN_FLAG,
   IOSQE_ASYNC,
   IOSQE_BUFFER_SELECT,
@@ -34,7 +35,8 @@ import { checkWake, type Wake, type WakeChoice } from "./wake.ts";
 export interface UringOptions extends RingOptions {
   /**
    * How many completions the queue holds, and thereby how many ops are in flight at most; the
-   * others wait their turn. Default: 4096.
+   * others wait their turn: for ever, if none of those in flight ends. Default: 4096, or 1024 or 256
+   * where RLIMIT_MEMLOCK allows no more.
    */
   cqEntries?: number;
   /**
@@ -59,7 +61,7 @@ export interface UringOptions extends RingOptions {
 export interface SubmitOptions {
   /** Cancels the op when it aborts. */
   signal?: AbortSignal | undefined;
-  /** After how many milliseconds the kernel is to cancel the op. */
+  /** After how many milliseconds the kernel is to cancel the op. Waiting for room counts. */
   timeout?: number | undefined;
   /** More flags of the entry: `IOSQE_ASYNC`, `IOSQE_IO_DRAIN`. */
   flags?: number | undefined;
@@ -112,25 +114,55 @@ export function settle(options: UringOptions): Settings {
   return { ring: made, spin: spin / 1000, sleep: sleep && !asked, wake };
 }
 
+/**
+ * How many completions the queue holds, if nobody says. Rings count towards RLIMIT_MEMLOCK, before
+ * Linux 5.12 and again in late ones; it is 64 KiB in many a container, and for all users of a while ago.
+ */
+const COMPLETIONS: readonly number[] = [4096, 1024, 256];
+
 function makeRing(options: RingOptions): Ring {
   // An op with a timeout goes as two entries, together: no queue is shorter than that.
   const entries = options.entries === 1 ? 2 : options.entries ?? 256;
-  const cqEntries = options.entries === 1 && options.cqEntries === 1
-    ? 2
-    : options.cqEntries ?? Math.max(4096, entries);
-  const sized = { ...options, entries, cqEntries };
+  if (options.cqEntries !== undefined) {
+    const { cqEntries } = options;
+    const isLeast = options.entries === 1 && cqEntries === 1;
+    return makeSized({
+      ...options,
+      entries,
+      cqEntries: isLeast ? 2 : cqEntries,
+    });
+  }
+  for (const size of COMPLETIONS) {
+    try {
+      const cqEntries = Math.max(size, entries);
+      return makeSized({ ...options, entries, cqEntries });
+    } catch (error) {
+      const isScarce = isSystemError(error) && error.code === "ENOMEM";
+      if (!isScarce || size === COMPLETIONS.at(-1)) throw error;
+    }
+  }
+  throw new Error("unreachable: the last size throws");
+}
+
+function makeSized(options: RingOptions): Ring {
   if (options.flags !== undefined) {
     const flags = checkInteger("Uring: flags", options.flags, 0, 0xffff_ffff);
+    if ((flags & IORING_SETUP_SQE_MIXED) !== 0) {
+      throw new RangeError(
+        "Uring: its entries are of one size, so IORING_SETUP_SQE_MIXED is not for it. For ops in " +
+          "entries of 128 bytes there is IORING_SETUP_SQE128.",
+      );
+    }
     // Deferred work must show, or the Uring would sleep over it.
     const deferred = (flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
     const shown = deferred ? IORING_SETUP_TASKRUN_FLAG : 0;
-    return new Ring({ ...sized, flags: (flags | shown) >>> 0 });
+    return new Ring({ ...options, flags: (flags | shown) >>> 0 });
   }
   // The kernel's thread runs the work of a polled ring.
   const ways = options.sqpoll === true ? [0] : RUNNING;
   for (const flags of ways) {
     try {
-      const ring = new Ring({ ...sized, flags });
+      const ring = new Ring({ ...options, flags });
       const deferred = (flags & IORING_SETUP_DEFER_TASKRUN) !== 0;
       if (!deferred || deferredWorkRings(ring.features)) return ring;
       ring.close();

@@ -7,7 +7,7 @@
 
 import { Memory } from "../ffi/memory.ts";
 import { show } from "../ffi/check.ts";
-import type { Selection } from "../ops/provided.ts";
+import type { Received } from "../ops/provided.ts";
 import type { BufRing } from "../ring/registration/buf_ring.ts";
 
 /** A part of a buffer that a result lies in. */
@@ -36,7 +36,10 @@ export class ProvidedBuffers {
   readonly #done: Uint8Array;
   /** Which id was added after each: what a bundle goes on in. */
   readonly #next: Uint16Array;
+  /** The place of each in the ring. */
+  readonly #places: Uint16Array;
   #last = 0;
+  #added = 0;
   #out = 0;
   #retired = false;
   #freed = false;
@@ -50,6 +53,7 @@ export class ProvidedBuffers {
     this.#results = new Uint32Array(entries);
     this.#done = new Uint8Array(entries);
     this.#next = new Uint16Array(entries);
+    this.#places = new Uint16Array(entries);
     for (let id = 0; id < entries; id++) {
       this.#memories.push(new Memory(size));
       this.#add(id);
@@ -72,9 +76,16 @@ export class ProvidedBuffers {
    *
    * @throws {TypeError | RangeError} if it cannot be a result of these buffers.
    */
-  place({ bufferId, length, partial }: Selection): Part[] {
-    this.#check(bufferId, length);
-    const parts = bufferId < 0 ? [] : this.#partsFrom(bufferId, length);
+  place(
+    { bufferId, length, partial, bundle }: Omit<Received, "nonEmpty">,
+  ): Part[] {
+    // With MSG_TRUNC a result is as long as the message was. An incremental ring moves on by that,
+    // any other by one buffer.
+    const several = bundle === true || this.#ring.incremental;
+    this.#check(bufferId, length, several);
+    const parts = bufferId < 0
+      ? []
+      : this.#partsFrom(bufferId, length, several);
     for (const [at, { id, start, length }] of parts.entries()) {
       if (this.#results[id] === 0) this.#out++;
       (this.#results[id] as number)++;
@@ -85,8 +96,21 @@ export class ProvidedBuffers {
     return parts;
   }
 
+  /**
+   * Asks the kernel how far it has come in the last buffer of a result, which has some room left.
+   * What it chooses a buffer for before it knows how much will come, reads of regular files and
+   * whatever a worker does, takes all that was asked for. To be called only while nothing takes from
+   * these buffers: else it may be further than the results that were noted.
+   */
+  catchUp(parts: readonly Part[]): void {
+    const { id } = parts.at(-1) as Part;
+    const { address } = this.#memories[id] as Memory;
+    this.#filled[id] = this.#ring.addressAt(this.#places[id] as number) -
+      address;
+  }
+
   /** The buffers that a result fills: more than one if it is a bundle. */
-  #partsFrom(first: number, length: number): Part[] {
+  #partsFrom(first: number, length: number, several: boolean): Part[] {
     const parts: Part[] = [];
     let id = first;
     let left = length;
@@ -97,7 +121,7 @@ export class ProvidedBuffers {
       parts.push({ id, start, length: part });
       left -= part;
       id = this.#next[id] as number;
-    } while (left > 0 && id !== first);
+    } while (several && left > 0 && id !== first);
     return parts;
   }
 
@@ -107,7 +131,7 @@ export class ProvidedBuffers {
     );
   }
 
-  #check(id: number, length: number): void {
+  #check(id: number, length: number, several: boolean): void {
     const { entries } = this.#ring;
     if (id === -1 && length === 0) return;
     if (!Number.isInteger(id) || id < 0 || id >= entries) {
@@ -118,7 +142,7 @@ export class ProvidedBuffers {
           `${show(id)}. Is it a result of another group?`,
       );
     }
-    const most = entries * this.#size;
+    const most = several ? entries * this.#size : Number.MAX_SAFE_INTEGER;
     if (!Number.isInteger(length) || length < 0 || length > most) {
       throw new RangeError(
         `BufferRing.take: the result's length must be 0 to ${most}; got ${
@@ -163,10 +187,10 @@ export class ProvidedBuffers {
     let memory = this.#memories[id] as Memory;
     if (memory.bytes.buffer.detached) {
       // It was transferred away, and is its new owner's.
-      memory.close();
       memory = this.#memories[id] = new Memory(this.#size);
     }
     this.#ring.add(id, memory.address, this.#size);
+    this.#places[id] = this.#added++ & (this.#ring.entries - 1);
     this.#next[this.#last] = id;
     this.#last = id;
   }
@@ -177,11 +201,10 @@ export class ProvidedBuffers {
   }
 
   /**
-   * Frees the memory: of each buffer in which results lie when they are given back. The kernel
-   * must have no use for it any more.
+   * Frees the memory: of each buffer in which results lie when they are given back. They are
+   * retired, and the kernel must have no use for them any more.
    */
   free(): void {
-    this.#retired = true;
     this.#freed = true;
     for (const [id, memory] of this.#memories.entries()) {
       if (this.#results[id] === 0) memory.close();

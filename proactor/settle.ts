@@ -42,25 +42,22 @@ export function settleOp(
   reject: Settle,
   extra: Extra | null,
 ): void {
-  if (op.failed(completion)) {
+  // What an op of somebody else's throws is that op's failure, and not the ring's.
+  try {
+    if (!op.failed(completion)) {
+      resolve(op.decode(completion, held));
+      return;
+    }
     const { res } = completion;
-    release(held);
     returnBuffer(engine.ring, op, completion);
     const again = op.retry(completion);
     if (again !== undefined) resolve(engine.resubmit(again, extra));
     else resolve(failWith(() => completionError(op, res)));
-    return;
-  }
-  let value: unknown;
-  try {
-    value = op.decode(completion, held);
   } catch (error) {
     reject(error);
-    return;
   } finally {
     release(held);
   }
-  resolve(value);
 }
 
 /** Settles the promise of an op that was cancelled, by whomever. */

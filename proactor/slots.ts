@@ -11,6 +11,11 @@ import type { SubmitOptions } from "./options.ts";
 const INDEX_BITS = 18;
 const INDEX_MASK = (1 << INDEX_BITS) - 1;
 const NEXT_GENERATION = 1 << INDEX_BITS;
+/**
+ * Set in every tag. What others send into the ring, messages and the tags of what was registered, has a
+ * small `user_data` or none: that is never an op's, whose memory the kernel would still write to.
+ */
+const OURS = 1 << 31;
 
 /** What only some ops have: a signal, a timeout, a consumer of many results. */
 export interface Extra {
@@ -88,7 +93,7 @@ export class Slot {
   /** Makes a free slot. */
   constructor(index: number, collect: (slot: Slot) => unknown) {
     this.index = index;
-    this.tag = index;
+    this.tag = index | OURS;
     this.op = null;
     this.held = undefined;
     this.resolve = ignore;
@@ -147,7 +152,7 @@ export class SlotTable {
   finish(slot: Slot): void {
     slot.op = null;
     slot.held = undefined;
-    slot.tag = (slot.tag + NEXT_GENERATION) | 0;
+    slot.tag = (slot.tag + NEXT_GENERATION) | OURS;
   }
 
   /** Lets the next op have a slot whose op is over. */

@@ -4,16 +4,12 @@
  * @module
  */
 
+import { wasCancelled } from "../ops/cancelled.ts";
 import type { Completion, Held, Op } from "../ops/op.ts";
 import type { Received } from "../ops/provided.ts";
 import type { Batch } from "./batch.ts";
 import type { Engine } from "./engine.ts";
-import {
-  closedError,
-  completionError,
-  failWith,
-  wasCancelled,
-} from "./errors.ts";
+import { closedError, completionError, failWith } from "./errors.ts";
 import { type BufferGroup, groupOf, returnBuffer } from "./groups.ts";
 import { whenAborted } from "./signal.ts";
 import { ignore, plainExtra, type Settle, type Slot } from "./slots.ts";
@@ -33,6 +29,9 @@ const ENOBUFS = 105;
 
 /** After ENOBUFS, when to try again although nobody said that buffers came back. */
 const RETRY_MILLISECONDS = [1, 2, 5, 10, 20, 50];
+
+/** The same where somebody says so: thousands of streams that ask all the time cost a core. */
+const TOLD_MILLISECONDS = 1000;
 
 /** Why a stream ended: an error, or what makes it when somebody is there to see its stack. */
 type Failure = { error: unknown } | { make: () => unknown };
@@ -58,6 +57,8 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     },
   };
   readonly #results: T[] = [];
+  /** How many results are still to come, of an op that has so many. */
+  #left: number;
   readonly #takers: { resolve: Settle; reject: Settle }[] = [];
   /** Callers of return(), who wait for the kernel to be done. */
   readonly #leavers: (() => void)[] = [];
@@ -89,6 +90,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     this.#engine = engine;
     this.#open = open;
     this.#op = op;
+    this.#left = op.results;
     this.#limit = limit;
     open.add(this as MultishotStream<unknown>);
     if (signal === undefined) return;
@@ -154,10 +156,6 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   /** Submits the multishot, if it is not with the kernel. */
   #arm(): void {
     if (this.#armed || this.#ended || this.#stopWaiting !== undefined) return;
-    if (this.#engine.broken !== undefined) {
-      this.#fail({ error: this.#engine.broken });
-      return;
-    }
     this.#armed = true;
     this.#cancelled = false;
     this.#engine.enqueue(this.#batch);
@@ -193,8 +191,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       this.#takeFailure(completion.res);
       return;
     }
-    const ends = last && op.ends(completion);
-    if (ends === true) {
+    if (last && op.ends(completion)) {
       returnBuffer(this.#engine.ring, op, completion);
       this.#end();
       return;
@@ -210,8 +207,8 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
     this.#dry = 0;
     if (this.#ended) this.#undo(value);
     else this.#deliver(value);
-    if (ends === "after") this.#end();
-    else if (last && !this.#ended) this.#rearm();
+    if (--this.#left === 0) this.#end();
+    else if (last) this.#rearm();
   }
 
   #takeFailure(res: number): void {
@@ -232,7 +229,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       return;
     }
     this.#results.push(value);
-    if (this.#results.length >= this.#limit && this.#armed) this.#cancel();
+    if (this.#results.length >= this.#limit) this.#cancel();
   }
 
   #rearm(): void {
@@ -261,7 +258,9 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
       again();
       return;
     }
-    const delay = RETRY_MILLISECONDS[this.#dry] ?? 50;
+    const delay = group !== undefined
+      ? TOLD_MILLISECONDS
+      : RETRY_MILLISECONDS[this.#dry] ?? 50;
     this.#dry++;
     const timer = setTimeout(again, delay);
     if (!this.#engine.alive) Deno.unrefTimer(timer);

@@ -7,6 +7,7 @@
 import {
   IORING_OP_CLOSE,
   IORING_OP_MSG_RING,
+  IORING_SETUP_IOPOLL,
   IOSQE_IO_LINK,
 } from "../ffi/abi.ts";
 import { show } from "../ffi/check.ts";
@@ -17,7 +18,7 @@ import type { Ring } from "../ring/ring.ts";
 import { Chain, type LinkOptions, type Results } from "./chain.ts";
 import type { Batch } from "./batch.ts";
 import { Engine, MESSAGE } from "./engine.ts";
-import { CLOSED, closedError, failWith } from "./errors.ts";
+import { CLOSED, closedError, failWith, TimeoutError } from "./errors.ts";
 import {
   checkLink,
   checkStream,
@@ -75,7 +76,8 @@ function same<T>(value: T): T {
  * sleeps, without a thread: the kernel rings.
  *
  * Nothing is lost. Memory that the kernel was given stays alive until its last completion, a
- * cancelled op settles when the kernel says so, more ops than the ring holds wait their turn.
+ * cancelled op settles when the kernel says so, more ops than the ring holds wait their turn. It
+ * holds `cqEntries` of them, 4096: a server with more clients, each of them listened to, asks for more.
  * Ops in flight keep the process alive, see {@linkcode unref}. One `Uring` for each thread: in a
  * Worker, make another, and close it before the Worker is terminated: that frees memory which
  * the kernel may still write to.
@@ -95,7 +97,10 @@ function same<T>(value: T): T {
  * ```
  */
 export class Uring implements AsyncDisposable {
-  /** The ring underneath: for registrations. Its queues belong to this `Uring`. */
+  /**
+   * The ring underneath: for registrations. Its queues belong to this `Uring`: completions that others
+   * cause there, by tags of what is registered or by messages to no listener, are strays.
+   */
   declare readonly ring: Ring;
   // Constants to V8, unlike #fields, see ring/submission_queue.ts.
   declare private readonly engine: Engine;
@@ -323,6 +328,45 @@ export class Uring implements AsyncDisposable {
    *   assertEquals(ticks, 3);
    * }
    * ```
+   *
+   * @example An echo server: connections, and what comes on each, are streams
+   * ```ts
+   * import { BufferRing, ops, Uring } from "@uring/uring";
+   * import { AF_UNIX, MSG_WAITALL, SOCK_CLOEXEC, SOCK_STREAM } from "@uring/uring/ffi";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using uring = new Uring();
+   * if (ops.opcodes.bind.supported()) { // Linux 6.11
+   *   using buffers = new BufferRing(uring, { entries: 64, bufferSize: 4096 });
+   *   const socket = () => uring.submit(ops.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC));
+   *   const address = { path: `\0uring-echo-${Deno.pid}` }; // or { hostname, port }, of AF_INET
+   *   const listener = await socket();
+   *   await uring.submit(ops.bind(listener, address));
+   *   await uring.submit(ops.listen(listener));
+   *
+   *   const echo = async (fd: number) => {
+   *     for await (using lease of uring.stream(buffers.receive(fd))) {
+   *       await uring.submit(ops.send(fd, lease.bytes, { flags: MSG_WAITALL }));
+   *     }
+   *     await uring.submit(ops.close(fd)); // the other end has shut down
+   *   };
+   *   const serve = async () => {
+   *     const accept = ops.acceptMultishot(listener, { flags: SOCK_CLOEXEC });
+   *     for await (const fd of uring.stream(accept)) return await echo(fd); // a server goes on
+   *   };
+   *
+   *   const served = serve();
+   *   const client = await socket();
+   *   await uring.submit(ops.connect(client, address));
+   *   await uring.submit(ops.send(client, new TextEncoder().encode("hello")));
+   *   const answer = new Uint8Array(5);
+   *   await uring.submit(ops.recv(client, answer, { flags: MSG_WAITALL }));
+   *   assertEquals(new TextDecoder().decode(answer), "hello");
+   *   await uring.submit(ops.close(client));
+   *   await served;
+   *   await uring.submit(ops.close(listener));
+   * }
+   * ```
    */
   stream<T>(
     op: Op<T>,
@@ -336,7 +380,8 @@ export class Uring implements AsyncDisposable {
 
   /**
    * Sends a message to another ring, of this thread or of another (`IORING_OP_MSG_RING`, Linux
-   * 5.18): whoever listens there with {@linkcode onMessage} gets it.
+   * 5.18): whoever listens there gets it, with `onMessage = (value, data) => ...`. A `Uring` that
+   * listens keeps the process alive, unless {@linkcode unref} was called.
    *
    * @param target the descriptor of the other ring: `uring.ring.fd`, sent by `postMessage`.
    * @param value a signed 32-bit integer.
@@ -477,6 +522,8 @@ export class Uring implements AsyncDisposable {
 /** An op with options on its way: in the queue, then in the kernel. */
 class Submission implements Batch {
   readonly size: number;
+  /** Whether a timeout is linked behind it: a ring that polls for completions takes none. */
+  readonly #linked: boolean;
   readonly #engine: Engine;
   readonly #op: Op<unknown>;
   readonly #options: SubmitOptions;
@@ -484,6 +531,8 @@ class Submission implements Batch {
   readonly #reject: Settle;
   readonly #extra: Extra = plainExtra();
   #slot: Slot | null = null;
+  /** Whether it is in the queue, or on its way there. */
+  #queued = true;
   #stopListening: (() => void) | undefined;
   #stopTimer: (() => void) | undefined;
 
@@ -494,7 +543,9 @@ class Submission implements Batch {
     resolve: Settle,
     reject: Settle,
   ) {
-    this.size = options.timeout === undefined ? 1 : 2;
+    this.#linked = options.timeout !== undefined &&
+      (engine.ring.flags & IORING_SETUP_IOPOLL) === 0;
+    this.size = this.#linked ? 2 : 1;
     this.#engine = engine;
     this.#op = op;
     this.#options = options;
@@ -509,16 +560,18 @@ class Submission implements Batch {
   }
 
   start(): void {
-    const { signal } = this.#options;
+    const { signal, timeout } = this.#options;
     if (signal !== undefined) {
       this.#stopListening = whenAborted(signal, () => this.#abort());
     }
     this.#engine.enqueue(this);
+    if (this.#queued && timeout !== undefined) this.#timeHere(timeout);
   }
 
   launch(): void {
+    this.#queued = false;
     const { timeout, flags = 0 } = this.#options;
-    const link = timeout === undefined ? 0 : IOSQE_IO_LINK;
+    const link = this.#linked ? IOSQE_IO_LINK : 0;
     this.#slot = this.#engine.launch(
       this.#op,
       flags | link,
@@ -529,24 +582,42 @@ class Submission implements Batch {
     if (timeout !== undefined && this.#slot !== null) this.#limit(timeout);
   }
 
-  /** Links a timeout behind the op. Whether it ran out tells who cancelled the op. */
   #limit(milliseconds: number): void {
+    if (this.#linked) this.#linkTimeout(milliseconds);
+    const flags = this.#extra.flags | this.#engine.ring.sq.entryFlags;
+    if (!this.#linked || beginsInWorker(this.#op.opcode, flags)) {
+      this.#timeHere(milliseconds);
+    }
+  }
+
+  /** Links a timeout behind the op. Whether it ran out tells who cancelled the op. */
+  #linkTimeout(milliseconds: number): void {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const expired = promise.then((ranOut) => ranOut === true, () => false);
-    const extra = this.#extra;
-    extra.timeout = { milliseconds, expired };
+    this.#extra.timeout = { milliseconds, expired };
     this.#engine.launch(linkTimeout(milliseconds), 0, resolve, reject, null);
-    const slot = this.#slot;
-    const flags = extra.flags | this.#engine.ring.sq.entryFlags;
-    if (slot === null || !beginsInWorker(this.#op.opcode, flags)) return;
-    this.#stopTimer = after(milliseconds, () => {
-      if (slot.extra !== extra) return;
-      extra.timeout = { milliseconds, expired: Promise.resolve(true) };
-      this.#engine.cancel(slot.tag);
-    });
+  }
+
+  /** Times what the kernel does not, or not from the beginning: above all the wait for room. */
+  #timeHere(milliseconds: number): void {
+    this.#stopTimer ??= after(milliseconds, () => this.#expire(milliseconds));
+  }
+
+  #expire(milliseconds: number): void {
+    const { name, path } = this.#op;
+    if (this.#withdraw()) {
+      const late = () => new TimeoutError(name, milliseconds, path);
+      this.#resolve(failWith(late));
+      return;
+    }
+    const slot = this.#inFlight;
+    if (slot === null) return;
+    this.#extra.timeout = { milliseconds, expired: Promise.resolve(true) };
+    this.#engine.cancel(slot.tag);
   }
 
   abandon(broken?: unknown): void {
+    this.#queued = false;
     this.#extra.over?.();
     if (broken !== undefined) this.#reject(broken);
     else this.#resolve(failWith(() => closedError(this.#op)));
@@ -554,17 +625,27 @@ class Submission implements Batch {
 
   #abort(): void {
     const reason = this.#options.signal?.reason;
-    if (this.#engine.withdraw(this)) {
-      // It never reached the kernel.
-      this.#extra.over?.();
+    if (this.#withdraw()) {
       this.#reject(reason);
       return;
     }
-    const slot = this.#slot;
-    if (slot === null || slot.extra !== this.#extra) return;
+    const slot = this.#inFlight;
+    if (slot === null) return;
     this.#extra.cancelled = true;
     this.#extra.reason = reason;
     this.#engine.cancel(slot.tag);
+  }
+
+  /** Takes it out of the queue: it never reaches the kernel. */
+  #withdraw(): boolean {
+    if (!this.#engine.withdraw(this)) return false;
+    this.#extra.over?.();
+    return true;
+  }
+
+  /** Its slot, while the kernel has it. */
+  get #inFlight(): Slot | null {
+    return this.#slot?.extra === this.#extra ? this.#slot : null;
   }
 }
 

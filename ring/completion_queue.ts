@@ -19,7 +19,8 @@ import { Cqe } from "./cqe.ts";
 
 /**
  * The completion queue of a ring. {@linkcode Ring.forEachCqe} is the way to take from it;
- * this is for looking at it.
+ * this is for looking at it, and for `eventfdEnabled`, which says whether the registered eventfd is
+ * rung for completions.
  *
  * @example
  * ```ts

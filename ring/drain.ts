@@ -21,8 +21,6 @@ import { io_uring_getevents_arg as getevents } from "../ffi/layout.ts";
 import { passes } from "./enter_error.ts";
 import { newWaitArgument, writeWait } from "./wait.ts";
 
-const ECANCELED = 125;
-
 /** The `user_data` of the last op of a ring: "uring.end". */
 const MARK_LOW = 0x6e69_7275;
 const MARK_HIGH = 0x646e_652e;
@@ -84,12 +82,10 @@ export function drain(
   for (let pause = 1;; pause = Math.min(2 * pause, 100)) {
     if (!submitted) submitted = submitMark(kernel, queues);
     if (submitted === undefined) break;
-    const result = takeMark(queues);
-    if (result !== undefined) {
+    if (takeMark(queues)) {
       // Behind an entry that the program linked to nothing, the thread links the NOP to that:
       // it tells of the chain's end only. The next one stands alone.
-      const linked = queues.polled && --chances > 0;
-      if (!linked || (result < 0 && result !== -ECANCELED)) break;
+      if (!queues.polled || --chances === 0) break;
       submitted = false;
       continue;
     }
@@ -141,22 +137,20 @@ function submitMark(
   return polled || answer === 1;
 }
 
-/** Takes every completion; the NOP's result, if it is among them. */
-function takeMark({ mapping, cq }: Queues): number | undefined {
+/** Takes every completion; tells whether the NOP's is among them. */
+function takeMark({ mapping, cq }: Queues): boolean {
   const { flags, cqEntries } = mapping;
   const shift = flags & IORING_SETUP_CQE32 ? 3 : 2;
   const tail = Atomics.load(cq, mapping.cq.tail >> 2);
-  let result: number | undefined;
+  let found = false;
   let next = Atomics.load(cq, mapping.cq.head >> 2);
   while (((tail - next) | 0) > 0) {
     const base = (mapping.cq.cqes >> 2) + ((next & (cqEntries - 1)) << shift);
-    if (cq[base] === MARK_LOW && cq[base + 1] === MARK_HIGH) {
-      result = cq[base + 2];
-    }
+    if (cq[base] === MARK_LOW && cq[base + 1] === MARK_HIGH) found = true;
     const wide = flags & IORING_SETUP_CQE_MIXED &&
       (cq[base + 3] as number) & IORING_CQE_F_32;
     next = (next + (wide ? 2 : 1)) | 0;
   }
   Atomics.store(cq, mapping.cq.head >> 2, next);
-  return result;
+  return found;
 }

@@ -99,7 +99,7 @@ export class Ring extends Registrations implements Disposable {
   #waitArgument: Block | undefined;
   /** Out of the collector's reach while the kernel reads or writes it. */
   #argument: unknown;
-  #state: "open" | "closing" | "closed" = "open";
+  #state: "open" | "closed" = "open";
 
   /**
    * Makes a ring.
@@ -205,7 +205,8 @@ export class Ring extends Registrations implements Disposable {
 
   /**
    * The next free submission, every byte of it zero (which is a NOP); null when the queue is
-   * full: submit and try again.
+   * full: submit and try again. It is the same object each time, moved on: fill it before the
+   * next call.
    *
    * @throws {TypeError} if the ring is closed.
    */
@@ -245,9 +246,24 @@ export class Ring extends Registrations implements Disposable {
    * take what is, as the kernel does not ask the device while a completion is not taken.
    *
    * @param count how many, 0 to the size of the completion queue.
-   * @returns how many submissions were taken, see {@linkcode submit}.
+   * @param options how long to wait, see {@linkcode wait}; in one call too, since Linux 5.11.
+   * @returns how many submissions were taken, see {@linkcode submit}. Whether the completions came
+   * in time, `cq.ready` tells.
+   *
+   * @example
+   * ```ts
+   * import { Ring } from "@uring/uring/ring";
+   * import { prepNop } from "@uring/uring/ops";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using ring = new Ring(8);
+   * const sqe = ring.sqe();
+   * if (sqe !== null) prepNop(sqe);
+   * assertEquals(ring.submitAndWait(2, { timeout: 5 }), 1);
+   * assertEquals(ring.cq.ready, 1);
+   * ```
    */
-  submitAndWait(count: number): number {
+  submitAndWait(count: number, options?: WaitOptions): number {
     if ((count >>> 0) !== count || count > this.completions.entries) {
       checkInteger(
         "Ring.submitAndWait: count",
@@ -256,7 +272,41 @@ export class Ring extends Registrations implements Disposable {
         this.completions.entries,
       );
     }
-    return this.#submit(count);
+    return options === undefined
+      ? this.#submit(count)
+      : this.#submitUntil(count, options);
+  }
+
+  #submitUntil(count: number, options: WaitOptions): number {
+    if (this.#state !== "open") this.#refuse();
+    checkWait("Ring.submitAndWait", options, this.features);
+    const { timeout = Infinity, minWait } = options;
+    const began = performance.now();
+    const extended = (this.features & abi.IORING_FEAT_EXT_ARG) !== 0;
+    if (this.polled || !extended || this.submissions.ready === 0) {
+      const taken = this.#submit(0);
+      this.#waitUntil(count, timeout, minWait);
+      return taken;
+    }
+    const least = this.#leastThere(count);
+    const argument = this.#waitArgument ??= newWaitArgument();
+    writeWait(argument, timeout, minWait);
+    const pending = this.submissions.publish();
+    const answer = this.calls.enterWith(
+      pending,
+      least,
+      IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG,
+      argument.address,
+      getevents.size,
+    );
+    const whole = answer === pending;
+    if (whole) this.submissions.took(pending);
+    const taken = whole ? pending : this.#submitRest(answer, pending, 0);
+    // A signal may have ended the wait. So does its minimum; which of them it was nobody tells.
+    const left = timeout - (performance.now() - began);
+    const over = left <= 0 || (whole && minWait !== undefined);
+    if (!over) this.#waitUntil(count, left, minWait);
+    return taken;
   }
 
   #submit(count: number): number {
@@ -331,13 +381,16 @@ export class Ring extends Registrations implements Disposable {
   wait(count: number, options: WaitOptions = {}): number {
     if (this.#state !== "open") this.#refuse();
     checkInteger("Ring.wait: count", count, 0, this.completions.entries);
-    checkWait(options, this.features);
+    checkWait("Ring.wait", options, this.features);
     const { timeout = Infinity, minWait } = options;
-    if (this.completions.ready < count) {
-      if (timeout === Infinity && minWait === undefined) this.#await(count);
-      else this.#awaitUntil(count, timeout, minWait);
-    }
+    this.#waitUntil(count, timeout, minWait);
     return this.completions.ready;
+  }
+
+  #waitUntil(count: number, timeout: number, minWait?: number): void {
+    if (this.completions.ready >= count) return;
+    if (timeout === Infinity && minWait === undefined) this.#await(count);
+    else this.#awaitUntil(count, timeout, minWait);
   }
 
   #await(count: number): void {
@@ -679,14 +732,12 @@ export class Ring extends Registrations implements Disposable {
    */
   close(): void {
     if (this.#state === "closed") return;
-    if (this.#state === "closing") return;
-    this.#state = "closing";
+    this.#state = "closed";
     this.completions.whenIdle(() => this.#close());
   }
 
   #close(): void {
     forgotten.unregister(this);
-    this.#state = "closed";
     closeRing(this.#remains);
     this.#waitArgument?.release();
   }

@@ -17,9 +17,11 @@ const IN_RANGE = 0x0fff_ffff;
  * which {@linkcode Ring.sqe} moves from entry to entry; what it was moved away from is not
  * lost, only no longer in view. Fill it, then take the next.
  *
- * The properties are the fields of `struct io_uring_sqe`, see io_uring_enter(2). Most bytes
- * are unions: `opFlags` is `rw_flags`, `fsync_flags`, `open_flags` and twenty more. The
- * `prepX` functions of `@uring/uring/ops` know which op wants what where.
+ * The properties are the fields of `struct io_uring_sqe`, see io_uring_enter(2): `opcode`, `flags`,
+ * `ioprio`, `fd`, `off`, `addr`, `len`, `opFlags`, `userData` (or `tag`, its low 32 bits, which clears
+ * the others), `bufIndex`, `personality`, `fileIndex`, `addr3`, `cmd`. Most bytes are unions: `opFlags`
+ * is `rw_flags`, `fsync_flags`, `open_flags` and twenty more, `bufIndex` is the group of provided
+ * buffers too. The `prepX` functions of `@uring/uring/ops` know which op wants what where.
  *
  * Every setter checks what it is given: TypeError for what is no number, RangeError for a
  * number that the field cannot hold.

@@ -13,7 +13,7 @@ import { toMicroseconds } from "./registration/wait_region.ts";
 
 const EINVAL = 22;
 
-/** Options of {@linkcode Ring.wait}. */
+/** Options of {@linkcode Ring.wait} and {@linkcode Ring.submitAndWait}. */
 export interface WaitOptions {
   /** How long to wait at most, in milliseconds. Default: for ever. */
   timeout?: number;
@@ -28,17 +28,19 @@ export interface WaitOptions {
 /**
  * Checks the options of a wait.
  *
+ * @param what whose options: for the error.
  * @param features `IORING_FEAT_*` of this kernel.
  * @throws {TypeError | RangeError} if a time is no such number.
  * @throws {SystemError} EINVAL for minWait before Linux 6.12.
  */
 export function checkWait(
+  what: string,
   { timeout, minWait }: WaitOptions,
   features: number,
 ): void {
-  if (timeout !== undefined) checkMilliseconds("Ring.wait: timeout", timeout);
+  if (timeout !== undefined) checkMilliseconds(`${what}: timeout`, timeout);
   if (minWait === undefined) return;
-  toMicroseconds("Ring.wait: minWait", minWait);
+  toMicroseconds(`${what}: minWait`, minWait);
   if ((features & IORING_FEAT_MIN_TIMEOUT) === 0) {
     const hint = "minWait needs Linux 6.12 or later.";
     throw systemError(EINVAL, "io_uring_enter", { hint });

@@ -261,6 +261,18 @@ export class BufRing implements Disposable {
     });
   }
 
+  /**
+   * Where the kernel goes on in a buffer that it uses piece by piece: it keeps that in the buffer's
+   * place of the ring. Internal.
+   *
+   * @param place how many were added before it, modulo `entries`.
+   */
+  addressAt(place: number): number {
+    const at = (place * entry.size + entry.addr) >> 2;
+    const words = this.#words;
+    return (words[at] as number) + (words[at + 1] as number) * 0x1_0000_0000;
+  }
+
   /** How many buffers are there for the kernel to take. Since Linux 6.8. */
   available(): number {
     return (this.#tail - this.head()) & 0xffff;

@@ -12,8 +12,10 @@ import {
   errnoName,
   eventfd,
   IORING_OP_READ,
+  IORING_SETUP_R_DISABLED,
   IOSQE_ASYNC,
   Memory,
+  readRecvmsgOut,
   strerror,
 } from "../../ffi/mod.ts";
 import { Uring } from "../../proactor/mod.ts";
@@ -153,7 +155,7 @@ const DONE: Record<
     ring.forEachCqe((cqe) => seen.push(cqe.userData));
     assertEquals(seen.sort(), [7n, 2n ** 63n]);
   },
-  "io_uring_submit": (ring) => {
+  "`io_uring_submit`": (ring) => {
     ring.sqe();
     assertEquals(ring.submit(), 1);
     ring.sqe();
@@ -162,6 +164,19 @@ const DONE: Record<
   },
   "io_uring_wait_cqes": (ring) => {
     assertEquals(ring.wait(1, { timeout: 1 }), 0);
+  },
+  "io_uring_submit_and_wait_timeout": (ring) => {
+    ring.sqe();
+    assertEquals(ring.submitAndWait(2, { timeout: 1 }), 1);
+  },
+  "io_uring_submit_and_wait_reg": () => {
+    if (!opcodes.epollWait.supported()) return; // Linux 6.15; waits need 6.13.
+    using ring = new Ring({ entries: 2, flags: IORING_SETUP_R_DISABLED });
+    const waits = ring.registerWaits(1);
+    ring.enable();
+    waits.set(0, { timeout: 1 });
+    ring.sqe();
+    assertEquals(ring.submitAndWaitRegistered(2, 0), 1);
   },
   "io_uring_for_each_cqe": (ring) => {
     assertEquals(ring.forEachCqe(() => {}), 0);
@@ -176,6 +191,13 @@ const DONE: Record<
       "ENOENT",
     ]);
   },
+  "cqe->res ==": (ring) => {
+    const sqe = ring.sqe();
+    assert(sqe !== null);
+    prepRead(sqe, -1, 0, 0, 0);
+    ring.submitAndWait(1);
+    ring.forEachCqe((cqe) => assertEquals(errnoName(-cqe.res), "EBADF"));
+  },
   "io_uring_register_buffers": (ring, memory) => {
     ring.buffers.register([memory.bytes]);
     ring.files.register([0]);
@@ -188,6 +210,12 @@ const DONE: Record<
     if (!opcodes.socket.supported()) return; // Both came with Linux 5.19.
     using buffers = ring.setupBufRing({ entries: 2, group: 1 });
     buffers.add(1, memory.bytes);
+  },
+  "io_uring_recvmsg_validate": () => {
+    const bytes = new Uint8Array(16 + 28 + 3); // header, room for a name, payload
+    new Uint32Array(bytes.buffer, 0, 3)[2] = 3; // payloadlen
+    const { payload } = readRecvmsgOut(bytes, { nameLength: 28 });
+    assertEquals(payload.byteOffset, 16 + 28);
   },
   "io_uring_opcode_supported": (ring) => {
     assert(ring.probe().supports(IORING_OP_READ));

@@ -1,14 +1,17 @@
 /** `FsFile.readable` and `FsFile.writable` beside Deno's. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { IORING_OP_WRITE } from "../../ffi/mod.ts";
+import { GatheredStream } from "../../fs/gathered.ts";
 import { open } from "../../fs/open.ts";
+import { readFile } from "../../fs/read_file.ts";
 import { writeFile } from "../../fs/write_file.ts";
 import type { Op } from "../../ops/op.ts";
 import type { SubmitOptions } from "../../proactor/options.ts";
 import { Uring } from "../../proactor/uring.ts";
 import type { Sqe } from "../../ring/sqe.ts";
 import { TemporaryDirectory } from "../support/files.ts";
+import { collect, collected } from "../proactor/torture.ts";
 import { bytes, openFiles, same } from "./both.ts";
 
 /** Whether a file is still open, asked by closing it. */
@@ -127,12 +130,105 @@ same("writable: what is no bytes", async ({ fs, path, step }) => {
   await step("open", () => wasOpen(file));
 });
 
-Deno.test("writable: an error comes with the write, which Deno's first one does not", async () => {
+Deno.test("writable: short chunks are written together, from memory that may change", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("file");
+  await using ring = new Uring();
+  const file = await open(path, { write: true, create: true, ring });
+  const writer = file.writable.getWriter();
+  const before = ring.stats.submitted;
+  const chunk = new Uint8Array(1000);
+  for (let index = 0; index < 200; index++) {
+    await writer.write(chunk.fill(index));
+  }
+  await writer.close();
+  // 65 of them fit at a time, and the loop may have had some turns.
+  assert(ring.stats.submitted - before < 50);
+  const written = Deno.readFileSync(path);
+  assertEquals(written.length, 200_000);
+  assert(written.every((byte, at) => byte === Math.floor(at / 1000)));
+});
+
+Deno.test("writable: chunks of all lengths come in their order", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("file");
+  const text = Array.from({ length: 100_000 }, (_, index) => index).join();
+  const lengths = [1, 65_535, 2, 65_536, 0, 65_537, 30_000, 40_000, 3, 70_000];
+  for (const turns of [false, true]) {
+    const file = await open(path, { write: true, create: true });
+    const writer = file.writable.getWriter();
+    let at = 0;
+    for (const length of lengths) {
+      await writer.write(bytes(text.slice(at, at += length)));
+      if (turns) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await writer.close();
+    assertEquals(Deno.readTextFileSync(path), text.slice(0, at));
+  }
+});
+
+Deno.test("writable: what was written is there while the stream goes on, which Deno's is not", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("file");
+  const file = await open(path, { write: true, create: true });
+  const writer = file.writable.getWriter();
+  for (const line of ["one\n", "one\ntwo\n"]) {
+    await writer.write(bytes(line.slice(-4)));
+    while (Deno.readTextFileSync(path) !== line) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+  await writer.close();
+});
+
+Deno.test("writable: a file that is closed keeps what was written, which Deno's does not", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("file");
+  {
+    await using file = await open(path, { write: true, create: true });
+    await file.writable.getWriter().write(bytes("kept"));
+  }
+  assertEquals(Deno.readTextFileSync(path), "kept");
+});
+
+Deno.test("writable: an error is told when it is closed, which Deno keeps to itself", async () => {
   const file = await open("/etc/passwd");
   const writer = file.writable.getWriter();
-  await assertRejects(() => writer.write(bytes("more")), Error, "os error 9");
-  await assertRejects(() => writer.closed, Error, "os error 9");
+  await writer.write(bytes("more"));
+  await assertRejects(() => writer.close(), Error, "os error 9");
   assertEquals(wasOpen(file), false);
+});
+
+Deno.test("writable: an error is told while nobody writes, which Deno's is not", async () => {
+  const file = await open("/etc/passwd");
+  const writer = file.writable.getWriter();
+  await writer.write(bytes("more"));
+  await assertRejects(() => writer.closed, Error, "os error 9");
+  await assertRejects(() => writer.write(bytes("more")), Error, "os error 9");
+  assertEquals(wasOpen(file), false);
+});
+
+Deno.test("writable: aborted, it waits for what is being written", async () => {
+  const begun = Promise.withResolvers<void>();
+  const writing = Promise.withResolvers<void>();
+  const events: string[] = [];
+  const { stream } = new GatheredStream({
+    async write(chunk) {
+      begun.resolve();
+      await writing.promise;
+      events.push(new TextDecoder().decode(chunk));
+    },
+    end: () => void events.push("end"),
+  });
+  const writer = stream.getWriter();
+  await writer.write(bytes("some"));
+  await begun.promise;
+  const aborted = writer.abort(new Error("enough"));
+  await new Promise((resolve) => setImmediate(resolve));
+  assertEquals(events, []);
+  writing.resolve();
+  await aborted;
+  assertEquals(events, ["some", "end"]);
 });
 
 Deno.test("readable: nothing is left open when a pipe fails", async () => {
@@ -145,6 +241,32 @@ Deno.test("readable: nothing is left open when a pipe fails", async () => {
   const error = await assertRejects(() => from.readable.pipeTo(full.writable));
   assertEquals((error as { code?: string }).code, "ENOSPC");
   assertEquals(openFiles(), before);
+});
+
+Deno.test({
+  name:
+    "a file is closed when it is forgotten together with its streams, as Deno's is",
+  ignore: collect === undefined,
+  async fn() {
+    using home = new TemporaryDirectory();
+    const path = home.file("file", "x".repeat(200_000));
+    const forget = async () => {
+      const read = await open(path);
+      await read.readable.getReader().read();
+      const both = await open(path, { read: true, write: true });
+      await both.writable.getWriter().write(bytes("some"));
+      await both.readable.getReader().read();
+    };
+    await readFile(path); // opens what stays open
+    const before = openFiles();
+    for (let round = 0; round < 4; round++) await forget();
+    await collected(() => assertEquals(openFiles(), before));
+    // No number was closed twice: it may be another file's by then.
+    await using kept = await open(path);
+    await forget();
+    await collected(() => assertEquals(openFiles(), before + 1));
+    assertEquals((await kept.stat()).size, 200_000);
+  },
 });
 
 /** A ring on which each write takes nothing. */
@@ -177,6 +299,7 @@ Deno.test("writes that take nothing are not tried for ever", async () => {
   }
   const file = await open(path, { write: true, ring });
   const writer = file.writable.getWriter();
-  await assertRejects(() => writer.write(data), Deno.errors.WriteZero);
+  await writer.write(data);
+  await assertRejects(() => writer.close(), Deno.errors.WriteZero);
   assertEquals(file.closed, true);
 });

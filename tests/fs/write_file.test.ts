@@ -1,7 +1,8 @@
 /** `writeFile` and `writeTextFile` beside Deno's. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { writeFile, writeTextFile } from "../../fs/write_file.ts";
+import { Uring } from "../../proactor/uring.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { bytes, modeOf, openFiles, same } from "./both.ts";
 
@@ -173,6 +174,19 @@ Deno.test("writeFile: many at a time", async () => {
   await Promise.all(paths.map((path) => writeTextFile(path, path.repeat(50))));
   for (const path of paths) {
     assertEquals(Deno.readTextFileSync(path), path.repeat(50));
+  }
+});
+
+Deno.test("writeFile: the short chunks of a stream are written together", async () => {
+  using home = new TemporaryDirectory();
+  const path = home.join("file");
+  const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}\n`);
+  await using ring = new Uring();
+  for (const atomic of [false, true]) {
+    const { submitted } = ring.stats;
+    await writeTextFile(path, ReadableStream.from(lines), { ring, atomic });
+    assertEquals(Deno.readTextFileSync(path), lines.join(""));
+    assert(ring.stats.submitted - submitted < 100);
   }
 });
 

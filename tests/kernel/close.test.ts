@@ -1,6 +1,6 @@
 /** The end of a ring: after it the kernel writes to nobody's memory. */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_SETUP_CQE32,
@@ -11,16 +11,21 @@ import {
   IOSQE_CQE_SKIP_SUCCESS,
   IOSQE_IO_DRAIN,
   IOSQE_IO_LINK,
+  type Kernel,
   Memory,
   O_DIRECT,
   openKernel,
   POLLIN,
+  POLLPRI,
+  takeBlock,
 } from "../../ffi/mod.ts";
+import { writeTimespec } from "../../ffi/structs/timespec.ts";
 import { prepNop } from "../../ops/nop.ts";
 import { prepPollAdd } from "../../ops/poll.ts";
 import { run } from "../../ops/run.ts";
 import { prepRead, prepWrite } from "../../ops/rw.ts";
 import { sendZc } from "../../ops/send_zc.ts";
+import { prepLinkTimeout } from "../../ops/timeout.ts";
 import { RingEnd } from "../../ring/end.ts";
 import { Ring } from "../../ring/mod.ts";
 import { type Descriptor, open, TemporaryDirectory } from "../support/files.ts";
@@ -28,6 +33,7 @@ import { type RingKind, ringKinds } from "../support/rings.ts";
 import { Fds } from "../support/sockets.ts";
 import { linux, queue } from "./registration/support.ts";
 
+const EAGAIN = 11;
 const MIB = 1 << 20;
 
 /** Whether a closed ring can have cancelled: Linux 6.0; by this feature a kernel is known to. */
@@ -222,4 +228,42 @@ eachKind("with entries and completions of every size", (kind) => {
     ring.submit();
     assertLess(elapsed(() => ring.close()), 2000);
   }
+});
+
+Deno.test({
+  name:
+    "close: waits for the kernel's own end where it cannot be asked to drain",
+  ignore: !cancels,
+  fn() {
+    const real = openKernel("syscall");
+    let takesNothing = false;
+    const backend: Kernel = {
+      backend: real.backend,
+      version: real.version,
+      setup: (request) => real.setup(request),
+      enter: (...call) => takesNothing ? -EAGAIN : real.enter(...call),
+      enter2: (...call) => real.enter2(...call),
+      register: (...call) => real.register(...call),
+      resize: (...call) => real.resize(...call),
+      close: (mapping) => real.close(mapping),
+    };
+    const ring = new Ring({ entries: 4, backend });
+    queue(ring, prepNop);
+    ring.submitAndWait(1);
+    // As long as another ring has an op on it, the ring is there.
+    using other = new Ring(4);
+    const block = takeBlock(16);
+    writeTimespec(block.view, 0, 400);
+    queue(other, (sqe) => {
+      prepPollAdd(sqe, ring.fd, POLLPRI);
+      sqe.flags = IOSQE_IO_LINK;
+    });
+    queue(other, (sqe) => prepLinkTimeout(sqe, block.address, 0));
+    other.submit();
+    takesNothing = true;
+    ring.close();
+    assertGreater(other.cq.ready, 0);
+    assertEquals(other.wait(2), 2);
+    block.release();
+  },
 });

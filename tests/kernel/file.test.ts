@@ -1,9 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertLess,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import {
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
@@ -128,8 +123,6 @@ eachRing("fallocate: grows, keeps the size, makes holes", {
 eachRing("fallocate: refused", { needs: ["fallocate"] }, (ring) => {
   using directory = new TemporaryDirectory();
   using file = open(ring, directory.file("f"), O_RDWR);
-  const none = failure("EINVAL", () => run(ring, fallocate(file.fd, 0, 0, 0)));
-  assertStringIncludes(none.message, "at least 1");
   const most = 2n ** 63n - 1n;
   failure("EFBIG", () => run(ring, fallocate(file.fd, 0, 1, most)));
   failure("EOPNOTSUPP", () => run(ring, fallocate(file.fd, 0x4000, 0, 1)));

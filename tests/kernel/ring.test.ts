@@ -16,10 +16,15 @@ import { libc } from "../../ffi/libc.ts";
 import { __NR_io_uring_setup } from "../../ffi/linux.ts";
 import { openRing } from "../../ffi/map_ring.ts";
 import { addressOf, type SystemError } from "../../ffi/mod.ts";
-import { prepNop, prepTimeout } from "../../ops/mod.ts";
+import { release } from "../../ops/op.ts";
+import { prepNop, prepTimeout, read } from "../../ops/mod.ts";
 import { type Cqe, Ring, type RingOptions, type Sqe } from "../../ring/mod.ts";
 import { eachRing } from "../support/rings.ts";
+import { Fds, writeNow } from "../support/sockets.ts";
 
+const EINTR = 4;
+const EAGAIN = 11;
+const EBUSY = 16;
 const EINVAL = 22;
 
 function entry(ring: Ring): Sqe {
@@ -263,6 +268,10 @@ eachRing("completions that overflow are not lost", {
     while (ring.sq.ready > 0) ring.submit();
   }
   const tags = new Set<number>();
+  // One round takes what is in the queue, and what was held back.
+  while (ring.cq.ready < 8 || ring.sq.ready > 0);
+  const first = ring.forEachCqe((cqe) => tags.add(cqe.tag));
+  assertGreater(first, 8);
   while (tags.size < total) {
     ring.wait(1);
     ring.forEachCqe((cqe) => tags.add(cqe.tag));
@@ -301,6 +310,36 @@ eachRing(
     assertEquals(reap(ring), [2]);
   },
 );
+
+eachRing("submitAndWait waits no longer than it is told", {}, (ring) => {
+  using fds = new Fds();
+  const [reader, writer] = fds.pipe();
+  const reading = read(reader, new Uint8Array(1));
+  const sqe = entry(ring);
+  const held = reading.encode(sqe);
+  sqe.tag = 1;
+  nops(ring, 1);
+  const before = ring.enters;
+  assertEquals(ring.submitAndWait(2, { timeout: 20 }), 2);
+  const polled = (ring.flags & abi.IORING_SETUP_SQPOLL) !== 0;
+  const extended = (ring.features & abi.IORING_FEAT_EXT_ARG) !== 0;
+  if (extended && !polled) assertEquals(ring.enters - before, 1);
+  assertEquals(reap(ring), [0]);
+  // With nothing to submit it waits all the same.
+  assertEquals(ring.submitAndWait(1, { timeout: 1 }), 0);
+  writeNow(writer, new Uint8Array(1));
+  nops(ring, 1);
+  assertEquals(ring.submitAndWait(2, { timeout: 60_000 }), 1);
+  assertEquals(reap(ring).sort(), [0, 1]);
+  release(held);
+  nops(ring, 2);
+  assertEquals(ring.submitAndWait(2, {}), 2);
+  assertEquals(reap(ring), [0, 1]);
+  if ((ring.features & abi.IORING_FEAT_MIN_TIMEOUT) === 0) return;
+  nops(ring, 1);
+  assertEquals(ring.submitAndWait(2, { minWait: 1 }), 1);
+  assertEquals(reap(ring), [0]);
+});
 
 eachRing("a visit must not start another round", {}, (ring) => {
   nops(ring, 1);
@@ -356,6 +395,9 @@ eachRing("closing: twice, within a visit, with ops in flight", {}, (ring) => {
       () => ring.submitAndWait(1),
       () => ring.wait(1),
       () => ring.forEachCqe(() => {}),
+      () => ring.sqe128(),
+      () => ring.waitForSpace(),
+      () => ring.registerRingFd(),
       () => ring.probe(),
       () => ring.enable(),
     ]
@@ -368,6 +410,8 @@ Deno.test("R_DISABLED: nothing goes before enable(), everything after", () => {
   const error = assertThrows(() => ring.submit()) as SystemError;
   assertEquals([error.code, error.op], ["EBADFD", "io_uring_enter"]);
   assert(error.message.includes("ring.enable()"), error.message);
+  const refused = assertThrows(() => ring.wait(1)) as SystemError;
+  assertEquals(refused.code, "EBADFD");
   ring.enable();
   assertEquals(ring.submitAndWait(1), 1);
   assertEquals(reap(ring), [0]);
@@ -383,6 +427,37 @@ Deno.test("ATTACH_WQ: rings share workers; what is no ring is refused", () => {
     new Ring({ entries: 4, attachTo: 0 })
   ) as SystemError;
   assertEquals(error.op, "io_uring_setup");
+});
+
+Deno.test("what the kernel does not take stays, and is taken later", () => {
+  const real = openKernel("syscall");
+  /** What `enter` answers, without being made; then it is made. */
+  const answers: number[] = [];
+  const kernel: Kernel = {
+    backend: real.backend,
+    version: real.version,
+    setup: (request) => real.setup(request),
+    enter: (...call) => answers.shift() ?? real.enter(...call),
+    enter2: (...call) => real.enter2(...call),
+    register: (...call) => real.register(...call),
+    resize: (...call) => real.resize(...call),
+    close: (mapping) => real.close(mapping),
+  };
+  using ring = new Ring({ entries: 4, backend: kernel });
+  for (const answer of [0, -EAGAIN, -EBUSY]) {
+    nops(ring, 4);
+    answers.push(answer);
+    assertEquals([ring.submit(), ring.sq.ready], [0, 4]);
+    assertEquals(ring.sqe(), null);
+    assertEquals([ring.submitAndWait(4), ring.sq.ready], [4, 0]);
+    assertEquals(reap(ring), [0, 1, 2, 3]);
+  }
+  nops(ring, 4);
+  answers.push(-EINTR);
+  assertEquals(ring.submitAndWait(4), 4, "interrupted, and made again");
+  answers.push(-EINTR, -EAGAIN, -EBUSY);
+  assertEquals(ring.wait(4), 4);
+  assertEquals(reap(ring), [0, 1, 2, 3]);
 });
 
 Deno.test("two entries serve 100 000 ops", () => {
@@ -416,6 +491,9 @@ Deno.test("bad options are refused before the kernel is asked", () => {
     [{ sqThreadCpu: 0 }, "SQPOLL"],
     [{ attachTo: {} }, "attachTo"],
     [{ attachTo: -1 }, "attachTo"],
+    [{ workers: { always: false, cpus: [1 << 20] } }, "cpus[0]"],
+    [{ workers: { always: false, bounded: -1 } }, "bounded"],
+    [{ workers: { always: false, unbounded: -1 } }, "unbounded"],
     [{ backend: "windows" }, "backend"],
     [{ backend: null }, "backend"],
     [{ flags: abi.IORING_SETUP_DEFER_TASKRUN }, "SINGLE_ISSUER"],
@@ -454,6 +532,8 @@ eachRing("bad arguments of methods are refused", {}, (ring) => {
   }
   for (const timeout of [-1, NaN, "5", null] as number[]) {
     assertThrows(() => ring.wait(1, { timeout }), Error, "timeout");
+    const both = () => ring.submitAndWait(1, { timeout });
+    assertThrows(both, Error, "Ring.submitAndWait: timeout");
   }
   assertThrows(() => ring.sqe128(), TypeError, "SQE128");
 });

@@ -1,11 +1,14 @@
 /** `run`: one op on a ring, and nothing lost meanwhile. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { closeSync, openSync } from "node:fs";
 import {
   AF_INET,
   type Block,
   IORING_OP_ASYNC_CANCEL,
+  IORING_OP_FSYNC,
   IORING_OP_NOP,
+  IORING_OP_POLL_ADD,
   IORING_SETUP_CQE32,
   IORING_SETUP_CQE_MIXED,
   IORING_SETUP_IOPOLL,
@@ -17,27 +20,37 @@ import {
   IOSQE_IO_LINK,
   isSystemError,
   type Kernel,
+  O_RDONLY,
   openKernel,
+  POLLIN,
   SOCK_STREAM,
   takeBlock,
 } from "../../ffi/mod.ts";
-import { cancel } from "../../ops/cancel.ts";
-import { nop, prepNop } from "../../ops/nop.ts";
-import { nothing, Op, release } from "../../ops/op.ts";
-import { close } from "../../ops/open.ts";
+import { cancel, cancelAny } from "../../ops/cancel.ts";
+import { uringCmd128 } from "../../ops/command.ts";
+import { fixedFile } from "../../ops/fd.ts";
+import { fsync, prepFsync } from "../../ops/file.ts";
+import { nop, nop128, prepNop } from "../../ops/nop.ts";
+import { count, type Held, nothing, Op, release } from "../../ops/op.ts";
+import { close, openat } from "../../ops/open.ts";
+import { pollMultishot, prepPollMultishot } from "../../ops/poll.ts";
 import { run, StrayCompletions } from "../../ops/run.ts";
+import { read } from "../../ops/rw.ts";
 import { sendZc } from "../../ops/send_zc.ts";
 import { connect, socket } from "../../ops/socket.ts";
 import { timeout, timeoutRemove } from "../../ops/timeout.ts";
-import { Cqe, Ring } from "../../ring/mod.ts";
+import { Cqe, Ring, type Sqe } from "../../ring/mod.ts";
 import { errnoOf } from "../support/errno.ts";
+import { TemporaryDirectory } from "../support/files.ts";
 import { queue } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
 import { canMake } from "../support/setup.ts";
-import { kernelSince } from "../support/sockets.ts";
+import { Fds, kernelSince, writeNow } from "../support/sockets.ts";
 
 const HOUR = 3_600_000;
+const NO_FILE = 0x7fff_ffff;
 const ENOENT = 2;
+const EBADF = 9;
 const EBADFD = 77;
 const ETIMEDOUT = 110;
 const ECANCELED = 125;
@@ -104,6 +117,10 @@ eachRing("run: bad arguments are refused", {}, (ring) => {
     RangeError,
     "run: timeout",
   );
+  assertThrows(() => loose(ring, pollMultishot(0, 1)), TypeError, "multishot");
+  for (const op of [nop128(), uringCmd128(0, 0)]) {
+    assertThrows(() => loose(ring, op), TypeError, "of 64 bytes only");
+  }
   assertEquals(ring.sq.ready, 0);
 });
 
@@ -123,6 +140,79 @@ eachRing("run: memory is given back, after success and failure", {}, (ring) => {
   }
 });
 
+/** An op in whose place another one is run. */
+class Replaced extends Op<void> {
+  readonly #first: Op<void>;
+  readonly #second: Op<void>;
+
+  constructor(first: Op<void>, second: Op<void>) {
+    super(first.opcode, first.name);
+    this.#first = first;
+    this.#second = second;
+  }
+
+  override encode(sqe: Sqe): Held {
+    return this.#first.encode(sqe);
+  }
+
+  override decode(): void {}
+
+  override retry(): Op<void> {
+    return this.#second;
+  }
+}
+
+eachRing("run: an op in the place of another, and its result", {}, (ring) => {
+  const [first, second] = [takeBlock(64), takeBlock(64)];
+  first.keep = second.keep = "something";
+  const failing = Op.of({
+    opcode: IORING_OP_FSYNC,
+    name: "failing",
+    encode: (sqe) => {
+      prepFsync(sqe, NO_FILE, 0);
+      return second;
+    },
+    decode: nothing,
+  });
+  const op = new Replaced(holding(first), failing);
+  assertEquals(errnoOf(() => run(ring, op)), EBADF);
+  assert(released(first));
+  assert(released(second));
+});
+
+eachRing("run: is over with the last completion, not the first", {}, (ring) => {
+  using fds = new Fds();
+  const [reader, writer] = fds.pipe();
+  const many = Op.of({
+    opcode: IORING_OP_POLL_ADD,
+    name: "many",
+    encode: (sqe): undefined => {
+      prepPollMultishot(sqe, reader, POLLIN);
+    },
+    decode: count,
+  });
+  writeNow(writer, Uint8Array.of(1));
+  assertEquals(run(ring, many, { timeout: 20 }) & POLLIN, POLLIN);
+  assertEquals(run(ring, cancelAny()), 0, "nothing is in flight");
+});
+
+eachRing("run: the op's own flags stay", {}, (ring) => {
+  const fd = openSync("/dev/zero", "r");
+  ring.files.register([fd]);
+  closeSync(fd);
+  const buffer = new Uint8Array(8).fill(1);
+  const op = read(fixedFile(0), buffer);
+  assertEquals(run(ring, op, { flags: IOSQE_ASYNC }), 8);
+  assertEquals(buffer, new Uint8Array(8));
+});
+
+eachRing("run: EBADF is what it says, where any file will do", {}, (ring) => {
+  if (ring.needsFixedFiles) return;
+  const error = assertThrows(() => run(ring, fsync(NO_FILE)));
+  assert(isSystemError(error) && error.code === "EBADF");
+  assert(!error.message.includes("5.11"), error.message);
+});
+
 eachRing(
   "run: an op that cannot be encoded leaves the ring as it was",
   {},
@@ -131,7 +221,8 @@ eachRing(
       opcode: IORING_OP_NOP,
       name: "broken",
       encode: (sqe): undefined => {
-        sqe.flags = IOSQE_IO_LINK;
+        // A NOP with these would be linked to the next op, and never tell.
+        sqe.flags = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
         sqe.fd = 12345;
         throw new RangeError("this one not");
       },
@@ -312,6 +403,35 @@ Deno.test("run: what slips through a cancellation is cancelled again", () => {
     );
     assertEquals([ring.sq.ready, ring.cq.ready], [0, 0]);
     assertEquals(run(ring, nop()), 0);
+  }
+});
+
+eachRing("run: what a worker sleeps in takes too long, too", {}, (ring) => {
+  using directory = new TemporaryDirectory();
+  const path = directory.join("fifo");
+  assert(new Deno.Command("mkfifo", { args: [path] }).outputSync().success);
+  // Until somebody writes: the kernel's worker is interrupted.
+  const op = openat(path, O_RDONLY);
+  const late = () => run(ring, op, { flags: IOSQE_ASYNC, timeout: 20 });
+  const error = assertThrows(late, Deno.errors.TimedOut);
+  assert(error.message.includes("cancelled after 20 ms"), error.message);
+});
+
+eachRing("run: what was interrupted is EINTR, in the kernel's own words too", {
+  when: kernelSince(6, 10),
+}, (ring) => {
+  for (const result of [-4, -512, -513, -514, -516]) {
+    const interrupted = () => run(ring, nop({ result }));
+    assertThrows(interrupted, Deno.errors.Interrupted, "(EINTR)");
+  }
+});
+
+eachRing("run: what another cancelled did not take too long", {
+  when: kernelSince(6, 10),
+}, (ring) => {
+  for (const options of [{}, { timeout: HOUR }]) {
+    const cancelled = () => run(ring, nop({ result: -ECANCELED }), options);
+    assertEquals(errnoOf(cancelled), ECANCELED);
   }
 });
 

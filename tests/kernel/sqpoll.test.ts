@@ -316,6 +316,7 @@ Deno.test("loadSince: of one thread, and of what is not known", () => {
       [later, look(-1), unknown],
       [later, look(18, 2500, 1400), unknown],
       [later, look(17, 20, 10), unknown],
+      [later, look(17, 600, 300), unknown],
       [{ ...began, totalTime: undefined }, look(17, 5000, 1000), unknown],
     ] as const
   ) {
@@ -323,6 +324,22 @@ Deno.test("loadSince: of one thread, and of what is not known", () => {
     assertEquals([share, busy], [...expected]);
   }
   assertEquals(loadSince(began, look(17, 5, 1), 100).share, 0);
+});
+
+Deno.test({
+  name: "SqPoll: what counts as a submission, and what EBADF means",
+  ignore,
+  fn() {
+    using poll = new SqPoll({ entries: 4 });
+    assertEquals([poll.submit(), poll.stats.submissions], [0, 0]);
+    for (let count = 0; count < 5; count++) prepNop(poll.sqe());
+    assertEquals(poll.stats.submissions, 1, "the first four, to make room");
+    assertEquals([poll.submit(), poll.stats.submissions], [1, 2]);
+    poll.wait(5);
+    assertEquals(poll.reap(() => {}), 5);
+    const { message } = poll.errorOf("read", -9);
+    assertEquals(message.includes("5.11"), poll.ring.needsFixedFiles);
+  },
 });
 
 Deno.test({

@@ -9,13 +9,14 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { stub } from "@std/testing/mock";
+import { assertSpyCalls, spy, stub } from "@std/testing/mock";
 import {
   addressOf,
   IORING_REGISTER_PBUF_RING,
   IORING_REGISTER_PBUF_STATUS,
   IOSQE_ASYNC,
   layout,
+  SOCK_DGRAM,
 } from "../../ffi/mod.ts";
 import {
   opcodes,
@@ -25,6 +26,7 @@ import {
   type Received,
   recv,
   recvMultishot,
+  timeoutMultishot,
 } from "../../ops/mod.ts";
 import {
   BufferRing,
@@ -38,6 +40,7 @@ import { isMapped } from "../support/maps.ts";
 import { Fds, kernelSince, sendNow, writeNow } from "../support/sockets.ts";
 import { bytes, eachKind, stateOf, turn, until } from "./support.ts";
 
+const MSG_TRUNC = 0x20;
 const when = hasRegister(IORING_REGISTER_PBUF_RING);
 const multishot = linux("6.0");
 const bundles = linux("6.10");
@@ -181,6 +184,38 @@ eachKind("a stream gives leases", { when: multishot }, async (uring) => {
   assertEquals(buffers.leased, 0);
 });
 
+eachKind("what nobody took of a stream goes back, to the group that it is of", {
+  when: multishot,
+}, async (uring) => {
+  using buffers = new BufferRing(uring, { entries: 4, bufferSize: 4 });
+  using _others = new BufferRing(uring, { entries: 4, bufferSize: 4 });
+  for (const leasing of [false, true]) {
+    using fds = new Fds();
+    const [here, there] = fds.pair();
+    const op = recvMultishot(here, { bufferGroup: buffers.group });
+    const stream = uring.stream<unknown>(leasing ? buffers.leasing(op) : op);
+    const first = stream.next();
+    sendNow(there, "one.two.");
+    const { value } = await first;
+    await until(() => buffers.leased === 2, "the second result has come");
+    await stream.return?.();
+    assertEquals(buffers.leased, 1, "only what was taken is out");
+    using _lease = leasing ? value : buffers.take(value);
+  }
+  assertEquals(buffers.leased, 0);
+});
+
+eachKind("a stream that takes no buffers has nothing to do with them", {
+  when: when && opcodes.readMultishot.supported(),
+}, async (uring) => {
+  using buffers = new BufferRing(uring, { entries: 1, bufferSize: 4 });
+  assertEquals(buffers.group, 0);
+  let ticks = 0;
+  const stream = uring.stream(timeoutMultishot(1, { count: 2 }));
+  for await (const _tick of stream) ticks++;
+  assertEquals(ticks, 2);
+});
+
 eachKind("an incremental ring gives every byte in its place", {
   when: incremental,
 }, async (uring) => {
@@ -296,16 +331,48 @@ eachKind("a bundle lies in several buffers", {
   assertEquals(buffers.leased, 0);
 });
 
+eachKind(
+  "a message that was cut lies in one buffer, and takes no other along",
+  {
+    when,
+  },
+  async (uring) => {
+    using fds = new Fds();
+    const [here, there] = fds.pair(SOCK_DGRAM);
+    using buffers = new BufferRing(uring, { entries: 4, bufferSize: 4 });
+    const bufferGroup = buffers.group;
+    const op = recv(here, { bufferGroup, flags: MSG_TRUNC });
+    const ids: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      sendNow(there, "much too long for four bytes");
+      const received = await uring.submit(op);
+      ids.push(received.bufferId);
+      using lease = buffers.take(received);
+      // Its length tells what it would have been.
+      assertEquals([text(lease), lease.length], ["much", 28]);
+      assertEquals(buffers.leased, 1);
+    }
+    assertEquals(ids, [0, 1, 2, 3, 0, 1, 2, 3]);
+  },
+);
+
 // --- no buffers
 
 /** Nothing in the body is called by a timer. */
-async function withoutTimers(body: () => Promise<void>): Promise<void> {
+async function withoutTimers<T>(body: () => Promise<T>): Promise<T> {
   using _timers = stub(
     globalThis as { setTimeout: (...args: unknown[]) => unknown },
     "setTimeout",
     () => 0,
   );
-  await body();
+  return await body();
+}
+
+/** Where no timer runs. A kernel thread that shares its CPU takes many turns. */
+async function turnsUntil(condition: () => boolean): Promise<void> {
+  const late = performance.now() + 10_000;
+  while (!condition() && performance.now() < late) await turn();
+  assert(condition(), "it never came to that");
 }
 
 async function turns(count: number): Promise<void> {
@@ -392,13 +459,66 @@ eachKind("streams that lack buffers are served in turn", {
         served++;
       })());
     }
-    // A kernel thread that shares its CPU takes many turns.
-    const late = performance.now() + 10_000;
-    while (served < pairs.length && performance.now() < late) await turn();
+    await turnsUntil(() => served === pairs.length);
   });
-  assertEquals(served, pairs.length, "some wait for ever");
   await Promise.all(ends);
   assertEquals(buffers.leased, 0);
+});
+
+eachKind("streams that have no need of a buffer hold up nobody who has", {
+  when: multishot,
+  sleep: false,
+}, async (uring) => {
+  using fds = new Fds();
+  using buffers = new BufferRing(uring, { entries: 1, bufferSize: 4 });
+  const pairs = Array.from({ length: 6 }, () => fds.pair());
+  const streams = pairs.map(([here]) => uring.stream(buffers.receive(here)));
+  const [first, ...others] = streams;
+  const taken = first?.next();
+  sendNow(pairs[0]?.[1] ?? -1, "one.");
+  const lease: ReceivedLease = (await taken)?.value;
+  await withoutTimers(async () => {
+    // To begin to wait takes a buffer to be there: they are refused, though nothing was sent.
+    const waiting = others.map((stream) => stream.next());
+    await turnsUntil(() => uring.stats.inFlight === 1);
+    sendNow(pairs.at(-1)?.[1] ?? -1, "last");
+    lease.release();
+    using last: ReceivedLease = (await waiting.pop())?.value;
+    assertEquals(text(last), "last");
+    for (const stream of streams) await stream.return?.();
+    await Promise.all(waiting);
+  });
+});
+
+eachKind("a buffer wakes one of those that wait for it, and nobody else", {
+  when: multishot,
+  only: ["best"],
+  sleep: false,
+}, async (uring) => {
+  using fds = new Fds();
+  using buffers = new BufferRing(uring, { entries: 1, bufferSize: 4 });
+  const pairs = Array.from({ length: 4 }, () => fds.pair());
+  const streams = pairs.map(([here]) => uring.stream(buffers.receive(here)));
+  for (const [, there] of pairs) sendNow(there, "one.two.");
+  await withoutTimers(async () => {
+    const [first, ...others] = streams.map((stream) => stream.next());
+    const lease: ReceivedLease = (await first)?.value;
+    await turnsUntil(() => uring.stats.inFlight === 0);
+    const { submitted } = uring.stats;
+    lease.release();
+    const next: ReceivedLease = (await others[0])?.value;
+    await turns(5);
+    assertEquals(uring.stats.submitted, submitted + 1);
+    for (const stream of streams) await stream.return?.();
+    await Promise.all(others);
+    // Nobody waits: nothing is to be looked for in later turns.
+    using immediates = spy(
+      globalThis as { setImmediate: (...args: unknown[]) => unknown },
+      "setImmediate",
+    );
+    next.release();
+    assertSpyCalls(immediates, 0);
+  });
 });
 
 // --- failures
@@ -549,14 +669,17 @@ eachKind(
     const stream = uring.stream(buffers.receive(here));
     const first = stream.next();
     await turn();
-    sendNow(there, "one.two.");
-    const lease: ReceivedLease = (await first).value;
-    const address = addressOf(lease.bytes);
-    const waiting = stream.next();
-    await turn();
-    buffers.close();
-    buffers.close();
-    await assertRejects(() => waiting, Error, "ENOBUFS");
+    const { lease, address } = await withoutTimers(async () => {
+      sendNow(there, "one.two.");
+      const lease: ReceivedLease = (await first).value;
+      const address = addressOf(lease.bytes);
+      const waiting = stream.next();
+      await turnsUntil(() => uring.stats.inFlight === 1);
+      buffers.close();
+      buffers.close();
+      await assertRejects(() => waiting, Error, "ENOBUFS");
+      return { lease, address };
+    });
     assertEquals(await stateOf(idle), "waiting");
     assertEquals(text(lease), "one.");
     await silent.return?.();
@@ -593,23 +716,77 @@ eachKind("closed buffers stay while a worker fills one", {
 ) => {
   using fds = new Fds();
   const [reader, writer] = fds.pipe();
-  const buffers = new BufferRing(uring, { entries: 1, bufferSize: 64 });
+  const buffers = new BufferRing(uring, { entries: 2, bufferSize: 64 });
   const op = buffers.leasing(read(reader, { bufferGroup: buffers.group }));
+  writeNow(writer, bytes("kept"));
+  const kept = await uring.submit(op);
   writeNow(writer, bytes("first"));
   const first = await uring.submit(op);
   const address = addressOf(first.bytes);
+  const { buffer } = kept.bytes;
   first.release();
   const reading = uring.submit(op, { flags: IOSQE_ASYNC });
-  await until(() => head(uring, buffers.group) === 2, "a worker has a buffer");
+  await until(() => head(uring, buffers.group) === 3, "a worker has a buffer");
   buffers.close();
+  kept.release(); // to nobody: the kernel gets no buffer any more
   assert(isMapped(address), "the worker writes to memory that is gone");
   writeNow(writer, bytes("last"));
   const last = await reading;
   assertEquals(text(last), "last");
   await turn();
   assert(isMapped(address));
+  assert(buffer.detached, "what nobody needs was not given back");
   last.release();
   assertFalse(isMapped(address), "the memory was not given back");
+});
+
+eachKind("what had come before the buffers closed can be taken", {
+  when: multishot,
+  only: ["plain"],
+}, async (uring) => {
+  using fds = new Fds();
+  const [here, there] = fds.pair();
+  const buffers = new BufferRing(uring, { entries: 1, bufferSize: 16 });
+  const op = recvMultishot(here, { bufferGroup: buffers.group });
+  const stream = uring.stream(op);
+  const next = stream.next();
+  await turn();
+  // The kernel has put it into a buffer when the call returns. Nobody has looked yet.
+  sendNow(there, "just in time");
+  buffers.close();
+  const lease = buffers.take((await next).value);
+  assertEquals(text(lease), "just in time");
+  const { buffer } = lease.bytes;
+  await stream.return?.();
+  assertFalse(buffer.detached);
+  lease.release();
+  assert(buffer.detached, "the memory was not given back");
+});
+
+eachKind("the ring holds on to buffers for as long as it has them", {
+  when,
+  only: ["best"],
+}, async (uring) => {
+  const { keep } = uring.ring;
+  const before = keep.size;
+  const options = { entries: 2, bufferSize: 8, group: 5 };
+  const buffers = new BufferRing(uring, options);
+  assertEquals(keep.size, before + 2, "the buffers, and the ring of them");
+  buffers.close();
+  assertEquals(keep.size, before);
+  {
+    const { UnsafePointerView } = Deno;
+    const { getArrayBuffer } = UnsafePointerView;
+    let left = 2;
+    using _none = stub(UnsafePointerView, "getArrayBuffer", (...args) => {
+      if (left-- === 0) throw new Error("no memory");
+      return getArrayBuffer(...args);
+    });
+    assertThrows(() => new BufferRing(uring, options), Error, "no memory");
+  }
+  assertEquals(keep.size, before);
+  new BufferRing(uring, options).close();
+  await turn();
 });
 
 eachKind("buffers outlive their Uring", { when, only: ["best"] }, async (
@@ -661,7 +838,11 @@ eachKind("wrong use is told", { when, only: ["best"] }, async (uring) => {
   assertThrows(take(3), TypeError, "must be what an op received");
   assertThrows(take({ bufferId: 2, length: 1 }), RangeError, "bufferId");
   assertThrows(take({ bufferId: 0, length: -1 }), RangeError, "length");
-  assertThrows(take({ bufferId: 0, length: 17 }), RangeError, "length");
+  assertThrows(
+    take({ bufferId: 0, length: 17, bundle: true }),
+    RangeError,
+    "length",
+  );
   assertThrows(take({ bufferId: -1, length: 1 }), RangeError, "bufferId");
   assertThrows(
     () => buffers.leasing({} as ReturnType<typeof recv>),

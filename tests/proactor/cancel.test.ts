@@ -34,6 +34,7 @@ import {
   timeout,
 } from "../../ops/mod.ts";
 import { TimeoutError } from "../../proactor/mod.ts";
+import { Abort } from "../simulated/abort.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { Fds, kernelSince, readNow, writeNow } from "../support/sockets.ts";
 import { bytes, eachKind, idle, sleep, stateOf, turn } from "./support.ts";
@@ -51,24 +52,6 @@ async function reasonOf(promise: Promise<unknown>): Promise<unknown> {
     return reason;
   }
   throw new Error("It was not rejected.");
-}
-
-/** A signal that counts who listens to it. */
-function watchedSignal() {
-  const controller = new AbortController();
-  const { signal } = controller;
-  let listeners = 0;
-  const add = signal.addEventListener.bind(signal);
-  const remove = signal.removeEventListener.bind(signal);
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners++;
-    add(...args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners--;
-    remove(...args);
-  };
-  return { controller, signal, listeners: () => listeners };
 }
 
 // --- signals
@@ -198,21 +181,46 @@ eachKind("cancelling a queued op never reaches the kernel", {
   assertEquals([uring.stats.submitted, uring.stats.completed], [3, 3]);
 });
 
+eachKind("an op that waits for room in vain is timed too", {
+  entries: 2,
+  cqEntries: 2,
+}, async (uring) => {
+  using fds = new Fds();
+  const [reader, writer] = fds.pipe();
+  const reads = [1, 2].map(() => uring.submit(read(reader, byte())));
+  await turn();
+  const abort = new Abort();
+  const { signal } = abort;
+  const error = await reasonOf(uring.submit(nop(), { timeout: 5, signal }));
+  assertInstanceOf(error, TimeoutError);
+  assertEquals([error.op, error.code], ["nop", "ETIME"]);
+  assertEquals([uring.stats.submitted, uring.stats.queued], [2, 0]);
+  assertEquals(abort.listeners, 0, "a listener left behind");
+  // One that gets there has what is left of its time, and its result.
+  const patient = uring.submit(nop(), { timeout: 60_000 });
+  const late = reasonOf(uring.submit(read(reader, byte()), { timeout: 50 }));
+  writeNow(writer, bytes("ab"));
+  assertEquals(await Promise.all(reads), [1, 1]);
+  assertEquals(await patient, 0);
+  assertInstanceOf(await late, TimeoutError);
+});
+
 eachKind("one signal cancels thousands, queued and in flight", {
   entries: 64,
   cqEntries: 64,
 }, async (uring) => {
   using fds = new Fds();
   const [reader] = fds.pipe();
-  const { controller, signal, listeners } = watchedSignal();
+  const abort = new Abort();
+  const { signal } = abort;
   const all = Array.from(
     { length: 5000 },
     () => uring.submit(read(reader, byte()), { signal }),
   );
   await turn();
   // The runtime's own listeners cost the more the more there are.
-  assertEquals(listeners(), 1);
-  controller.abort("all");
+  assertEquals(abort.listeners, 1);
+  abort.abort("all");
   const results = await Promise.allSettled(all);
   assertEquals(
     results.filter((result) =>
@@ -221,18 +229,19 @@ eachKind("one signal cancels thousands, queued and in flight", {
     5000,
   );
   assertEquals(uring.stats.submitted, 64);
-  assertEquals(listeners(), 0);
+  assertEquals(abort.listeners, 0);
 });
 
 eachKind(
   "an op that completed is not cancelled any more",
   {},
   async (uring) => {
-    const { controller, signal, listeners } = watchedSignal();
+    const abort = new Abort();
+    const { signal } = abort;
     assertEquals(await uring.submit(nop(), { signal }), 0);
-    assertEquals(listeners(), 0, "listeners left behind");
+    assertEquals(abort.listeners, 0, "listeners left behind");
     const { submitted, enters } = uring.stats;
-    controller.abort();
+    abort.abort();
     await sleep(2);
     assertEquals([uring.stats.submitted, uring.stats.enters], [
       submitted,
@@ -248,7 +257,8 @@ eachKind(
   async (uring) => {
     using fds = new Fds();
     const [reader] = fds.pipe();
-    const { controller, signal, listeners } = watchedSignal();
+    const abort = new Abort();
+    const { signal } = abort;
     const broken = Op.of({
       opcode: 0,
       name: "broken",
@@ -258,18 +268,18 @@ eachKind(
       decode: () => undefined,
     });
     await reasonOf(uring.submit(broken, { signal }));
-    assertEquals(listeners(), 0, "after an op that could not be encoded");
+    assertEquals(abort.listeners, 0, "after an op that could not be encoded");
     await reasonOf(uring.submit(openat("/nope", 0), { signal }));
-    assertEquals(listeners(), 0, "after a failure");
+    assertEquals(abort.listeners, 0, "after a failure");
     await reasonOf(uring.submit(read(reader, byte()), { signal, timeout: 1 }));
-    assertEquals(listeners(), 0, "after a timeout");
+    assertEquals(abort.listeners, 0, "after a timeout");
     const all = [1, 2, 3].map(() =>
       uring.submit(read(reader, byte()), { signal })
     );
     await turn();
-    controller.abort();
+    abort.abort();
     await Promise.allSettled(all);
-    assertEquals(listeners(), 0, "after an abort");
+    assertEquals(abort.listeners, 0, "after an abort");
   },
 );
 

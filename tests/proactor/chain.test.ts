@@ -383,6 +383,21 @@ eachKind(
   },
 );
 
+eachKind("what is no Error is told as it is", { only: ["best"] }, async (
+  uring,
+) => {
+  const strange = Op.of<number, undefined>({
+    opcode: 0,
+    name: "strange",
+    encode: () => undefined,
+    decode: () => {
+      throw "strange";
+    },
+  });
+  const chain = uring.chain(nop(), strange);
+  assertEquals(await chain.catch((reason) => reason), "strange");
+});
+
 eachKind("wrong use of link", {}, async (uring) => {
   await assertRejects(
     () => uring.link(nop() as unknown as Op<number>[]),

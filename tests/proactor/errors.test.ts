@@ -26,6 +26,7 @@ import {
   opcodes,
   openat,
   pollMultishot,
+  prepRead,
   read,
   renameat,
   timeout,
@@ -38,6 +39,7 @@ import {
   Uring,
   type UringOptions,
 } from "../../proactor/mod.ts";
+import type { Sqe } from "../../ring/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { Fds, kernelSince, writeNow } from "../support/sockets.ts";
 import { eachKind, idle, stateOf, turn } from "./support.ts";
@@ -340,6 +342,11 @@ Deno.test("options that no Uring can have", () => {
   }
 });
 
+Deno.test("more entries than completions by default bring as much room for those", async () => {
+  await using uring = new Uring({ entries: 8192 });
+  assertEquals([uring.ring.sq.entries, uring.ring.cq.entries], [8192, 8192]);
+});
+
 eachKind("what cannot be called for a message is refused", {
   only: ["best"],
 }, (uring) => {
@@ -490,5 +497,36 @@ eachKind(
       all.map(({ status }) => status),
       ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"],
     );
+  },
+);
+
+eachKind(
+  "what an op of one's own throws is its own failure",
+  {},
+  async (uring) => {
+    using fds = new Fds();
+    const [reader, writer] = fds.pipe();
+    class Faulty extends Op<number> {
+      override encode(sqe: Sqe): undefined {
+        prepRead(sqe, -1, 0, 0, 0);
+      }
+
+      override decode(): number {
+        throw new RangeError("decode");
+      }
+
+      override failed(): boolean {
+        throw new RangeError("failed");
+      }
+    }
+    const byte = new Uint8Array(1);
+    const other = uring.submit(read(reader, byte));
+    const late = uring.submit(new Faulty(0, "faulty"), { timeout: 1000 });
+    const early = uring.submit(new Faulty(0, "faulty"));
+    await assertRejects(() => late, RangeError);
+    await assertRejects(() => early, RangeError);
+    // The ring goes on.
+    writeNow(writer, byte);
+    assertEquals(await other, 1);
   },
 );

@@ -8,7 +8,8 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { O_CREAT, O_RDONLY, O_RDWR } from "../../ffi/mod.ts";
+import { stub } from "@std/testing/mock";
+import { O_CREAT, O_RDONLY, O_RDWR, systemError } from "../../ffi/mod.ts";
 import {
   acceptDirect,
   close,
@@ -35,6 +36,8 @@ import { linux } from "../kernel/registration/support.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { Fds, readNow, writeNow } from "../support/sockets.ts";
 import { bytes, eachKind, stateOf, turn, until } from "./support.ts";
+
+const EINVAL = 22;
 
 // Allocation by the kernel, and sparse tables.
 const when = linux("5.19");
@@ -181,7 +184,7 @@ eachKind("some slots are the caller's to choose", { when: ranges }, async (
   using directory = new TemporaryDirectory();
   const path = directory.file("file", "content");
   const range = { offset: 2, length: 2 };
-  await using files = new FixedFiles(uring, { slots: 4, range });
+  await using files = new FixedFiles(uring, { slots: 5, range });
   const open = (slot?: number) =>
     files.open(path, O_RDONLY, slot === undefined ? {} : { slot });
   const chosen = await open(1);
@@ -190,7 +193,8 @@ eachKind("some slots are the caller's to choose", { when: ranges }, async (
   await assertRejects(() => open(), Error, "ENFILE");
   await assertRejects(() => open(1), RangeError, "slot 1 has a file");
   await assertRejects(() => open(2), RangeError, "the kernel chooses from");
-  await assertRejects(() => open(4), RangeError, "0 to 3");
+  assertEquals((await open(4)).index, 4);
+  await assertRejects(() => open(5), RangeError, "0 to 4");
   const [first, second] = await Promise.allSettled([open(0), open(0)]);
   assertEquals(first?.status, "fulfilled");
   assertEquals(second?.status, "rejected");
@@ -229,6 +233,19 @@ eachKind("a file is closed once, and is nobody's afterwards", { when }, async (
     "0 is closed",
   );
   assertThrows(() => first.index, TypeError, "0 is closed");
+});
+
+eachKind("a slot is the next file's as soon as it is free", {
+  when,
+  only: ["best"],
+}, async (uring) => {
+  await using files = new FixedFiles(uring, { slots: 1 });
+  const first = await files.open("/proc/version", O_RDONLY);
+  const closing = first.close();
+  const second = await files.open("/proc/version", O_RDONLY);
+  await closing;
+  assertEquals([files.size, second.index], [1, 0]);
+  assertThrows(() => files.adopt(fixedFile(0)), RangeError, "already");
 });
 
 eachKind("a file is closed when no op on it is in flight", { when }, async (
@@ -404,6 +421,76 @@ eachKind("a file that is added while the table is closed goes with it", {
     await assertRejects(() => adding, Error, "closed");
     await closing;
   }
+});
+
+eachKind("files of a table that is closed are closed", { when }, async (
+  uring,
+) => {
+  const files = new FixedFiles(uring, { slots: 2 });
+  const file = await files.open("/proc/version", O_RDONLY);
+  assertEquals([files.size, file.closed], [1, false]);
+  await files.close();
+  assertEquals([files.size, file.closed], [0, true]);
+  assertThrows(() => file.index, TypeError, "0 is closed");
+  await file.close();
+});
+
+eachKind("a range that the kernel refuses leaves no table behind", {
+  when: ranges,
+  only: ["best"],
+}, async (uring) => {
+  {
+    using _range = stub(uring.ring.files, "allocRange", () => {
+      throw systemError(EINVAL, "io_uring_register_file_alloc_range");
+    });
+    const range = { offset: 0, length: 1 };
+    assertThrows(
+      () => new FixedFiles(uring, { slots: 2, range }),
+      Error,
+      "EINVAL",
+    );
+  }
+  await using files = new FixedFiles(uring, { slots: 2 });
+  assertEquals(files.size, 0);
+});
+
+eachKind("a table that closes leaves its reason to who has cancelled before", {
+  when: when && linux("6.0"),
+}, async (uring) => {
+  using fds = new Fds();
+  const [reader] = fds.pipe();
+  const files = new FixedFiles(uring, { slots: 1 });
+  const file = await files.add(reader);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const reading = uring.submit(read(file, new Uint8Array(1)), { signal });
+  await turn();
+  controller.abort(new Error("mine"));
+  const closing = files.close();
+  await assertRejects(() => reading, Error, "mine");
+  await closing;
+});
+
+eachKind("a file that waits to be closed goes with its Uring", {
+  when,
+  entries: 2,
+  cqEntries: 4,
+}, async (uring) => {
+  using fds = new Fds();
+  const [silent] = fds.pipe();
+  const files = new FixedFiles(uring, { slots: 1 });
+  const file = await files.open("/proc/version", O_RDONLY);
+  const blocked = Array.from(
+    { length: 4 },
+    () => uring.submit(read(silent, new Uint8Array(1))),
+  );
+  await until(() => uring.stats.inFlight === 4, "the ring is full");
+  const closing = file.close();
+  assertEquals(uring.stats.queued, 1);
+  const closed = uring.close();
+  await Promise.allSettled(blocked);
+  await closing;
+  await closed;
 });
 
 eachKind("a table outlives its Uring", { when, only: ["best"] }, async (

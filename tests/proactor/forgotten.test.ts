@@ -2,12 +2,20 @@
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { O_RDONLY } from "../../ffi/mod.ts";
-import { nop, timeout, timeoutMultishot, write } from "../../ops/mod.ts";
+import {
+  nop,
+  Op,
+  opcodes,
+  timeout,
+  timeoutMultishot,
+  write,
+} from "../../ops/mod.ts";
 import {
   BufferPool,
   BufferRing,
   FixedFiles,
   Uring,
+  type Wake,
 } from "../../proactor/mod.ts";
 import { Ring } from "../../ring/mod.ts";
 import { linux } from "../kernel/registration/support.ts";
@@ -82,6 +90,74 @@ for (const what of ["ring", "uring", "all"] as const) {
     });
   }
 }
+
+Deno.test({
+  name: "what an op was given, and what it gave, is nobody's when it is over",
+  ignore: collect === undefined,
+  async fn() {
+    await using uring = new Uring();
+    const alive: WeakRef<object>[] = [];
+    const held = Op.of<object, Uint8Array>({
+      opcode: opcodes.nop.code,
+      name: "held",
+      encode: () => {
+        const bytes = new Uint8Array(8);
+        alive.push(new WeakRef(bytes));
+        return bytes;
+      },
+      decode: () => {
+        const result = {};
+        alive.push(new WeakRef(result));
+        return result;
+      },
+    });
+    await uring.submit(held);
+    await Promise.all([uring.submit(held, {}), uring.submit(held, {})]);
+    assertEquals(alive.length, 6);
+    await collected(() => {
+      const left = alive.filter((reference) => reference.deref()).length;
+      assertEquals(left, 0, "something is held on to");
+    });
+  },
+});
+
+Deno.test({
+  name: "a bell is taken down once, by who closes or by the finalizer",
+  ignore: collect === undefined,
+  async fn() {
+    let closed = 0;
+    const wake = (): Wake => ({
+      kind: "ring",
+      arm() {},
+      disarm() {},
+      keepAlive() {},
+      close: () => void closed++,
+    });
+    const made: WeakRef<Uring>[] = [];
+    const work = async (closes: boolean) => {
+      const uring = new Uring({ wake, spin: 0 });
+      made.push(new WeakRef(uring));
+      let over = false;
+      uring.submit(timeout(5)).then(() => over = true);
+      await until(() => uring.stats.sleeps > 0, "it sleeps");
+      // This bell wakes nobody.
+      while (!over) await uring.submit(nop()).then(turn);
+      if (closes) await uring.close();
+    };
+    await work(true);
+    await work(false);
+    await collected(() => {
+      assertEquals(made.map((uring) => uring.deref()), [undefined, undefined]);
+      assertEquals(closed, 2);
+    });
+    for (let more = 0; more < 5; more++) {
+      await turn();
+      gc();
+    }
+    assertEquals(closed, 2);
+    await collected(noRings);
+  },
+});
 
 /** Runs a script to its end, in a process of its own; gives what it prints. */
 async function run(script: string): Promise<string> {

@@ -50,6 +50,29 @@ eachKind("close twice, at once and afterwards", {}, async (uring) => {
 });
 
 eachKind(
+  "who closes listens no more, and keeps what cancelled an op before",
+  {},
+  async (
+    uring,
+  ) => {
+    using fds = new Fds();
+    const [reader] = fds.pipe();
+    const controller = new AbortController();
+    const { signal } = controller;
+    uring.onMessage = () => {};
+    const reading = uring.submit(read(reader, byte()), { signal });
+    await turn();
+    controller.abort("mine");
+    const closing = uring.close();
+    assertEquals(uring.onMessage, undefined);
+    uring.onMessage = () => {};
+    assertEquals(uring.onMessage, undefined, "it listens again");
+    assertEquals(await reading.catch((reason) => reason), "mine");
+    await closing;
+  },
+);
+
+eachKind(
   "close cancels what is in flight, and waits for it",
   {},
   async (uring) => {

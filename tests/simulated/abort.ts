@@ -1,10 +1,10 @@
 /** Abort signals that tell who listens. */
 
-/** A signal to be aborted at random; whoever listens to it must stop when done. */
+/** A signal that counts who listens; whoever does must stop when done. */
 export class Abort {
   readonly signal: AbortSignal;
   readonly #controller = new AbortController();
-  readonly #listeners = new Set<unknown>();
+  #listeners = 0;
 
   /** A signal without listeners. */
   constructor() {
@@ -15,25 +15,24 @@ export class Abort {
     signal.addEventListener = (
       ...args: Parameters<typeof signal.addEventListener>
     ) => {
-      this.#listeners.add(args[1]);
+      this.#listeners++;
       add(...args);
     };
     signal.removeEventListener = (
       ...args: Parameters<typeof signal.removeEventListener>
     ) => {
-      this.#listeners.delete(args[1]);
+      this.#listeners--;
       remove(...args);
     };
   }
 
   /** How many listen. */
   get listeners(): number {
-    return this.#listeners.size;
+    return this.#listeners;
   }
 
-  /** Aborts: `{ once: true }` is what all of them asked for. */
-  abort(reason: unknown): void {
+  /** Aborts. */
+  abort(reason?: unknown): void {
     this.#controller.abort(reason);
-    this.#listeners.clear();
   }
 }

@@ -231,7 +231,7 @@ function ticking(id: number): Op<number> {
       return block;
     },
     decode: ({ res }) => res,
-    ends: () => "after",
+    results: 1,
   });
 }
 

@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { closeSync, openSync } from "node:fs";
 import {
   addressOf,
   IORING_CQE_F_BUF_MORE,
@@ -140,6 +141,7 @@ for (const mmap of [false, true]) {
     assertStringIncludes(error.message, "take another group");
     first.unregister();
     first.unregister();
+    assertEquals(ring.keep.size, 0, "nothing is held for it any more");
     writeNow(writer, bytesOf("x"));
     assertEquals(read(ring, reader, 5, 8).res, ENOBUFS);
     for (
@@ -155,6 +157,44 @@ for (const mmap of [false, true]) {
     assertEquals(text.decode(second.bytes(0).subarray(0, 1)), "x");
   });
 }
+
+eachRing("buf ring: buffers come in the order in which they were given back", {
+  when: status,
+  only: ["syscall", "deferred"],
+}, (ring) => {
+  const fd = openSync("/dev/zero", "r");
+  using buffers = ring.setupBufRing({ entries: 8, group: 1, bufferSize: 8 });
+  const order = [0, 1, 2, 3, 4, 5, 6, 7];
+  let taken = 0;
+  const round = () => {
+    for (let count = 0; count < 4; count++) {
+      queue(ring, (sqe) => {
+        prepRead(sqe, fd, 0, 8, 0);
+        sqe.flags = IOSQE_BUFFER_SELECT;
+        sqe.bufIndex = 1;
+      });
+    }
+    ring.submitAndWait(4);
+    const ids: number[] = [];
+    ring.forEachCqe((cqe) => ids.push(cqe.bufferId));
+    assertEquals(ids, order.splice(0, 4));
+    taken += 4;
+    // The third first, and alone.
+    for (const at of [2, 0, 3, 1]) {
+      buffers.add(ids[at] as number);
+      order.push(ids[at] as number);
+      if (at === 2) buffers.advance();
+    }
+    buffers.advance();
+  };
+  // Head and tail are 16 bits wide: once the tail alone has begun anew, then both.
+  while (taken < 0xfffc) round();
+  assertEquals([buffers.head(), buffers.available()], [0xfffc, 8]);
+  round();
+  assertEquals([buffers.head(), buffers.available()], [0, 8]);
+  round();
+  closeSync(fd);
+});
 
 eachRing(
   "buf ring: buffers of the program's, in any order",
@@ -221,6 +261,7 @@ eachRing(
   (ring) => {
     const buffers = ring.setupBufRing({ entries: 1, group: 9, bufferSize: 8 });
     ring.close();
+    assertEquals(ring.keep.size, 0, "nothing is held for it any more");
     assertThrows(() => buffers.head(), TypeError, "closed");
     buffers.add(0);
     buffers.advance();

@@ -13,7 +13,12 @@ import {
 } from "../../../ffi/mod.ts";
 import { prepReadFixed } from "../../../ops/rw.ts";
 import { Ring } from "../../../ring/mod.ts";
+import {
+  canLimitLockedMemory,
+  lockingAtMost,
+} from "../../support/locked_memory.ts";
 import { failure } from "../../support/files.ts";
+import { canReserve } from "../../support/memory.ts";
 import { eachRing } from "../../support/rings.ts";
 import { Fds, writeNow } from "../../support/sockets.ts";
 import {
@@ -268,6 +273,20 @@ Deno.test("buffers: what is no buffer is refused before the kernel sees it", () 
   assertEquals(buffers.length, 0);
 });
 
+Deno.test({
+  name: "buffers: of more than 1 GiB are refused before the kernel sees them",
+  ignore: !canReserve(2 ** 30 + 1),
+  fn() {
+    using memory = new Memory(2 ** 30 + 1); // Untouched, it takes none.
+    using ring = new Ring(4);
+    assertThrows(
+      () => ring.buffers.register([memory.bytes]),
+      RangeError,
+      "views[0] must have 1 byte to 1 GiB",
+    );
+  },
+});
+
 Deno.test("buffers: a closed ring has none", () => {
   const ring = new Ring(4);
   const { bytes } = new Memory(4096);
@@ -375,24 +394,9 @@ Deno.test("buffers: are held while they are registered, and not longer", async (
   assertEquals(output, "false true");
 });
 
-/** Root has CAP_IPC_LOCK, which is exempt from the limit. */
-const droppable = (() => {
-  try {
-    const { success } = new Deno.Command("setpriv", {
-      args: ["--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock", "true"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    return success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-})();
-
 Deno.test({
   name: "buffers: over RLIMIT_MEMLOCK the error has the limit's value",
-  ignore: Deno.uid() === 0 && !droppable,
+  ignore: !canLimitLockedMemory,
   async fn() {
     const output = await child(
       `
@@ -405,11 +409,7 @@ Deno.test({
         console.log(error.code, error.message);
       }
       `,
-      {
-        shell: Deno.uid() === 0
-          ? "ulimit -l 64; exec setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock"
-          : "ulimit -l 64; exec",
-      },
+      { shell: lockingAtMost(64) },
     );
     assertStringIncludes(output, "ENOMEM io_uring_register_buffers:");
     assertStringIncludes(output, "RLIMIT_MEMLOCK is 64 KiB");

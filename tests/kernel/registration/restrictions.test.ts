@@ -14,6 +14,7 @@ import {
   IORING_REGISTER_BUFFERS,
   IORING_REGISTER_SYNC_CANCEL,
   IORING_SETUP_R_DISABLED,
+  IORING_UNREGISTER_RING_FDS,
   IOSQE_ASYNC,
   IOSQE_FIXED_FILE,
   IOSQE_IO_LINK,
@@ -125,6 +126,28 @@ eachRing("restrictions: opcodes that the kernel does not know", { options }, (
   ring.restrict({ opcodes: [IORING_OP_NOP] });
   ring.enable();
   assertEquals(nop(ring), 0);
+});
+
+eachRing("restrictions: an opcode may be named any number of times", {
+  options,
+}, (ring) => {
+  ring.restrict({ opcodes: new Array<number>(1000).fill(IORING_OP_NOP) });
+  ring.enable();
+  assertEquals(nop(ring), 0);
+});
+
+eachRing("restrictions: do not keep the place of a registered ring", {
+  when: hasRegister(IORING_UNREGISTER_RING_FDS),
+  only: ["liburing", "syscall"],
+}, (_, kind) => {
+  // A thread has 16 places.
+  for (let count = 0; count < 20; count++) {
+    using ring = kind.make(options);
+    if ((ring.features & IORING_FEAT_REG_REG_RING) === 0) return;
+    ring.registerRingFd();
+    ring.restrict({ opcodes: [IORING_OP_NOP] });
+    ring.enable();
+  }
 });
 
 eachRing("restrictions: a disabled ring takes nothing", { options }, (ring) => {

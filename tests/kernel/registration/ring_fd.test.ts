@@ -258,6 +258,11 @@ Deno.test({
     ring.setIowait(true);
     runOne(ring, prepNop);
     assertEquals(flag(), 0);
+    // The flag of a registered descriptor stays.
+    ring.registerRingFd();
+    ring.setIowait(false);
+    ring.setIowait(true);
+    assertEquals(runOne(ring, prepNop), 0);
   },
 });
 

@@ -1,6 +1,6 @@
 /** What the tests of io_uring_register(2) share. */
 
-import { isSystemError } from "../../../ffi/mod.ts";
+import { isSystemError, type Kernel, openKernel } from "../../../ffi/mod.ts";
 import type { Backend } from "../../../ffi/mod.ts";
 import {
   queryOpcodes,
@@ -51,6 +51,39 @@ export interface Seen {
   res: number;
   flags: number;
   bufferId: number;
+}
+
+/**
+ * A kernel that answers some calls of io_uring_register(2) itself: undefined has the real one do
+ * it. `bytes` gives what lies at the argument.
+ */
+export function answering(
+  answer: (
+    opcode: number,
+    bytes: (length: number) => DataView,
+    count: number,
+  ) => number | undefined,
+): Kernel {
+  const real = openKernel("syscall");
+  return {
+    backend: real.backend,
+    version: real.version,
+    setup: (request) => real.setup(request),
+    enter: (...call) => real.enter(...call),
+    enter2: (...call) => real.enter2(...call),
+    resize: (...call) => real.resize(...call),
+    close: (mapping) => real.close(mapping),
+    register(fd, opcode, argument, count) {
+      const pointer = Deno.UnsafePointer.create(BigInt(argument));
+      const bytes = (length: number) => {
+        if (pointer === null) throw new Error("The argument is NULL.");
+        const buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, length);
+        return new DataView(buffer);
+      };
+      return answer(opcode, bytes, count) ??
+        real.register(fd, opcode, argument, count);
+    },
+  };
 }
 
 /** Waits for completions and takes them, in the order they came. */

@@ -17,10 +17,14 @@ import {
   IORING_REGISTER_MEM_REGION,
   IORING_SETUP_R_DISABLED,
   POLLIN,
+  takeBlock,
 } from "../../../ffi/mod.ts";
+import { writeTimespec } from "../../../ffi/structs/timespec.ts";
 import { prepNop } from "../../../ops/nop.ts";
 import { prepPollAdd } from "../../../ops/poll.ts";
+import { prepTimeout } from "../../../ops/timeout.ts";
 import { Ring } from "../../../ring/mod.ts";
+import { toMicroseconds } from "../../../ring/registration/wait_region.ts";
 import { failure } from "../../support/files.ts";
 import { eachRing } from "../../support/rings.ts";
 import { Fds } from "../../support/sockets.ts";
@@ -40,6 +44,7 @@ const minimal = (() => {
   return (ring.features & IORING_FEAT_MIN_TIMEOUT) !== 0;
 })();
 const options = { flags: IORING_SETUP_R_DISABLED };
+const ETIME = -62;
 
 /** How long something takes, in milliseconds. */
 function timed(action: () => void): number {
@@ -54,6 +59,11 @@ eachRing("registered waits: time out, each after its own time", {
 }, (ring) => {
   const waits = ring.registerWaits(3);
   assert(ring.waits === waits);
+  assertEquals(
+    ring.keep.size,
+    1,
+    "the kernel reads there as long as the ring lives",
+  );
   assertEquals(waits.entries, 3);
   ring.enable();
   waits.set(0, { timeout: 2 });
@@ -109,6 +119,58 @@ eachRing(
     if (kind.name !== "sqpoll") assertEquals(ring.sq.ready, 0);
   },
 );
+
+eachRing("registered waits: the submission queue goes round", {
+  when: regions,
+  options: { ...options, entries: 4 },
+  only: ["liburing", "syscall", "deferred"],
+}, (ring) => {
+  const waits = ring.registerWaits(1);
+  ring.enable();
+  waits.set(0, { timeout: 60_000 });
+  for (let count = 0; count < 10; count++) {
+    queue(ring, prepNop);
+    assertEquals(ring.submitAndWaitRegistered(1, 0), 1);
+    assertEquals([ring.sq.ready, take(ring, 1)[0]?.res], [0, 0]);
+  }
+});
+
+eachRing("registered waits: from within a visit they are for what comes", {
+  when: regions,
+  options,
+}, (ring) => {
+  const waits = ring.registerWaits(1);
+  ring.enable();
+  waits.set(0, { timeout: 60_000 });
+  const block = takeBlock(16);
+  writeTimespec(block.view, 0, 20);
+  queue(ring, prepNop);
+  ring.submitAndWait(1);
+  ring.forEachCqe(() => {
+    queue(ring, (sqe) => prepTimeout(sqe, block.address, 0, 0));
+    assertEquals(ring.submitAndWaitRegistered(1, 0), 1);
+    assertEquals(ring.cq.ready, 1);
+  });
+  assertEquals(take(ring, 1)[0]?.res, ETIME);
+  block.release();
+});
+
+eachRing("registered waits: without a time they wait for ever", {
+  when: regions,
+  options,
+}, (ring) => {
+  const waits = ring.registerWaits(1);
+  ring.enable();
+  waits.set(0, { timeout: 0 });
+  waits.set(0, {});
+  const block = takeBlock(16);
+  writeTimespec(block.view, 0, 20);
+  queue(ring, (sqe) => prepTimeout(sqe, block.address, 0, 0));
+  assertEquals(ring.submitAndWaitRegistered(1, 0), 1);
+  assertEquals(ring.cq.ready, 1, "it did not end before");
+  assertEquals(take(ring, 1)[0]?.res, ETIME);
+  block.release();
+});
 
 eachRing("registered waits: a minimum, after which one is enough", {
   when: regions && minimal,
@@ -271,6 +333,13 @@ eachRing(
     }
   },
 );
+
+Deno.test("wait: a minimum is rounded up to a microsecond", () => {
+  const rounded = [0, 0.0001, 0.5, 1.0004, 3].map((milliseconds) =>
+    toMicroseconds("minWait", milliseconds)
+  );
+  assertEquals(rounded, [0, 1, 500, 1001, 3000]);
+});
 
 Deno.test("clock: there are two", () => {
   const ring = new Ring(2);

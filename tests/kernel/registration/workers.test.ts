@@ -6,11 +6,12 @@ import {
   IORING_REGISTER_IOWQ_MAX_WORKERS,
   IOSQE_ASYNC,
 } from "../../../ffi/mod.ts";
+import { configuredCpus } from "../../../ffi/system.ts";
 import { prepNop } from "../../../ops/nop.ts";
 import { Ring } from "../../../ring/mod.ts";
 import { failure } from "../../support/files.ts";
 import { eachRing } from "../../support/rings.ts";
-import { hasRegister, runOne, wrongly } from "./support.ts";
+import { answering, hasRegister, runOne, wrongly } from "./support.ts";
 
 const bindable = hasRegister(IORING_REGISTER_IOWQ_AFF);
 const limitable = hasRegister(IORING_REGISTER_IOWQ_MAX_WORKERS);
@@ -58,6 +59,27 @@ eachRing("workers: run where they are told to", {
   assert(bound.length > 0);
   assertEquals(new Set(bound), new Set(["0"]));
   ring.workers.clearAffinity();
+});
+
+Deno.test("workers: every CPU that is named is in the mask", () => {
+  const cpus = Array.from({ length: configuredCpus() }, (_, cpu) => cpu);
+  const masks: number[][] = [];
+  const backend = answering((opcode, bytes, count) => {
+    if (opcode !== IORING_REGISTER_IOWQ_AFF) return undefined;
+    const { buffer } = bytes(count);
+    masks.push(
+      cpus.map((cpu) =>
+        ((new Uint8Array(buffer)[cpu >> 3] as number) >> (cpu & 7)) & 1
+      ),
+    );
+    return 0;
+  });
+  using ring = new Ring({ entries: 1, backend });
+  ring.workers.setAffinity(cpus);
+  for (const cpu of cpus) ring.workers.setAffinity([cpu]);
+  const [all, ...each] = masks;
+  assertEquals(all, cpus.map(() => 1));
+  assertEquals(each, cpus.map((one) => cpus.map((cpu) => cpu === one ? 1 : 0)));
 });
 
 eachRing("workers: cannot be told to run on no CPU of the machine", {

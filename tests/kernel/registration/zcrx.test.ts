@@ -18,6 +18,7 @@ import {
   Memory,
   openKernel,
 } from "../../../ffi/mod.ts";
+import { pageSize } from "../../../ffi/system.ts";
 import { Ring } from "../../../ring/mod.ts";
 import { hasRegister, linux, notNumbers, wrongly } from "./support.ts";
 
@@ -147,6 +148,9 @@ Deno.test("zcrx: what came is seen in place, and given back", () => {
   });
   const { queue } = pretended;
   assertEquals([zcrx.id, zcrx.entries], [9, 4]);
+  // The card writes there for as long as the ring lives, and the queue is shared with it.
+  assert(ring.keep.has(memory.bytes));
+  assertEquals(ring.keep.size, 2);
   memory.bytes.set([1, 2, 3], 4096);
   const came = (offset: bigint, res: number) => ({
     res,
@@ -171,6 +175,12 @@ Deno.test("zcrx: what came is seen in place, and given back", () => {
   assertEquals(zcrx.refill(came(8192n, 7)), true);
   assertEquals(queue.getBigUint64(128, true), (1n << 48n) | 8192n);
 
+  // The counters are 32 bits wide, and wrap.
+  queue.setUint32(0, 0x7fff_ffff, true);
+  queue.setUint32(64, 0x8000_0002, true);
+  assert(zcrx.refill(came(0n, 1)));
+  assertEquals(zcrx.refill(came(0n, 1)), false, "full");
+
   zcrx.flush();
   assertEquals(zcrx.export(), 77);
   assertEquals(pretended.controls, [0, 1]);
@@ -179,6 +189,7 @@ Deno.test("zcrx: what came is seen in place, and given back", () => {
 Deno.test("zcrx: what is none is refused before the kernel sees it", () => {
   const ring = new Ring(4);
   const good = { interfaceIndex: 1, entries: 64, area };
+  const page = pageSize();
   const register = (options: unknown) => () =>
     ring.registerZcrx(wrongly(options));
   for (const options of [undefined, null, 1, "lo"]) {
@@ -205,7 +216,12 @@ Deno.test("zcrx: what is none is refused before the kernel sees it", () => {
   }
   assertThrows(register({ ...good, area: null }), TypeError, "area");
   for (
-    const bad of [area.subarray(1), area.subarray(0, 100), area.subarray(0, 0)]
+    const bad of [
+      area.subarray(1),
+      area.subarray(0, 100),
+      area.subarray(0, 0),
+      area.subarray(16, 16 + page),
+    ]
   ) {
     assertThrows(register({ ...good, area: bad }), RangeError, "whole pages");
   }

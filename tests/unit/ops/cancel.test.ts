@@ -36,6 +36,11 @@ Deno.test("cancel: keys become flags", () => {
     1 | 32,
   ]);
   assertEquals(encoded(cancelAny()), [opcode, -1, 0n, 0, 4]);
+  const both = { userData: 1, opcode: 3 };
+  assertEquals(encoded(cancelMatching(both)), [opcode, -1, 1n, 3, 16 | 32]);
+  const file = { userData: 1, fd: 2 };
+  assertEquals(encoded(cancelMatching(file)), [opcode, 2, 1n, 0, 2 | 16]);
+  assertEquals(encoded(cancelMatching({ opcode: 3 })), [opcode, -1, 0n, 3, 32]);
   const match = { userData: 1, fd: 2, opcode: 3, all: true };
   assertEquals(encoded(cancelMatching(match)), [
     opcode,

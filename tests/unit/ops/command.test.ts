@@ -1,6 +1,7 @@
 /** What the builders of commands to files encode and refuse. */
 
 import { assertEquals, assertThrows } from "@std/assert";
+import { IOSQE_FIXED_FILE } from "../../../ffi/abi.ts";
 import { cmdDiscard, uringCmd, uringCmd128 } from "../../../ops/command.ts";
 import { fixedFile } from "../../../ops/fd.ts";
 import { encode, refuses } from "../../support/entry.ts";
@@ -65,4 +66,7 @@ Deno.test("commands: bad arguments are refused", () => {
 Deno.test("cmdDiscard: the range is in addr and addr3", () => {
   const [sqe] = encode(cmdDiscard(3, 4096n, 8192));
   assertEquals([sqe.off, sqe.addr, sqe.addr3], [0x1200n, 4096n, 8192n]);
+  const [fixed] = encode(cmdDiscard(fixedFile(3), 0, 1));
+  assertEquals([fixed.fd, fixed.flags], [3, IOSQE_FIXED_FILE]);
+  refuses(RangeError, "cmdDiscard: fd must", cmdDiscard, -1, 0, 1);
 });

@@ -1,6 +1,10 @@
 /** What the builders of ops on open files encode and refuse. */
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import {
+  assertEquals,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import * as abi from "../../../ffi/abi.ts";
 import * as linux from "../../../ffi/linux.ts";
 import { addressOf } from "../../../ffi/memory.ts";
@@ -85,13 +89,34 @@ Deno.test("file ops: bad arguments are refused", () => {
   refuses(RangeError, "fsync: offset", ops.fsync, 1, { offset: -1 });
   refuses(RangeError, "fsync: flags", ops.fsync, 1, { flags: 0.5 });
   refuses(TypeError, "syncFileRange: flags", ops.syncFileRange, 1);
+  for (const bad of [{ offset: -1 }, { length: -1 }, { length: 2 ** 32 }]) {
+    const words = `syncFileRange: ${Object.keys(bad)[0]}`;
+    refuses(RangeError, words, ops.syncFileRange, 1, 0, bad);
+  }
   refuses(RangeError, "fallocate: offset", ops.fallocate, 1, 0, -1, 1);
   refuses(RangeError, "fallocate: length", ops.fallocate, 1, 0, 0, 2n ** 63n);
+  refuses(
+    RangeError,
+    "length must be an integer from 1",
+    ops.fallocate,
+    1,
+    0,
+    0,
+    0,
+  );
+  refuses(RangeError, "fallocate: length", ops.fallocate, 1, 0, 0, 0n);
   refuses(TypeError, "fallocate: mode", ops.fallocate, 1, "0", 0, 1);
+  refuses(RangeError, "fadvise: offset", ops.fadvise, 1, -1, 0, 0);
   refuses(RangeError, "fadvise: length", ops.fadvise, 1, 0, -1, 0);
   refuses(TypeError, "fadvise: advice", ops.fadvise, 1, 0, 0);
   refuses(TypeError, "madvise: memory", ops.madvise, 5, 0);
   refuses(RangeError, "madvise: advice", ops.madvise, buffer, -1);
+  refuses(RangeError, "ftruncate: fd", ops.ftruncate, -1, 0);
   refuses(RangeError, "ftruncate: length", ops.ftruncate, 1, -1);
   refuses(TypeError, "ftruncate: length", ops.ftruncate, 1, null);
+});
+
+Deno.test("fallocate: EINVAL is the mode's, a length of 0 never gets there", () => {
+  const { message } = ops.fallocate(3, 0, 0, 1).errorOf(22);
+  assertStringIncludes(message, "see fallocate(2)");
 });

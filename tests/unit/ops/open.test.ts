@@ -7,6 +7,7 @@ import * as linux from "../../../ffi/linux.ts";
 import { FixedFile, fixedFile } from "../../../ops/fd.ts";
 import * as ops from "../../../ops/mod.ts";
 import { type Op, release } from "../../../ops/op.ts";
+import { Sqe } from "../../../ring/sqe.ts";
 import { encode, encodeBlock, refuses, textAt } from "../../support/entry.ts";
 
 Deno.test("openat: path, flags, mode, directory", () => {
@@ -117,6 +118,10 @@ Deno.test("opening and closing: bad arguments are refused", () => {
   refuses(TypeError, "openat2: how must be", ops.openat2, "p", null);
   refuses(TypeError, "openat2: how.flags", ops.openat2, "p", {});
   refuses(RangeError, "openat2: how.flags", ops.openat2, "p", { flags: 0.5 });
+  refuses(RangeError, "openat2: how.mode", ops.openat2, "p", {
+    flags: linux.O_CREAT,
+    mode: -1,
+  });
   refuses(RangeError, "openat2: how.resolve", ops.openat2, "p", {
     flags: 0,
     resolve: -1,
@@ -124,6 +129,9 @@ Deno.test("opening and closing: bad arguments are refused", () => {
   refuses(RangeError, "close: fd", ops.close, -1);
   refuses(TypeError, "close: fd", ops.close, undefined);
   refuses(RangeError, "closeDirect: slot", ops.closeDirect, 2 ** 31);
+  // One more would be 0: no slot at all.
+  const sqe = new Sqe(new ArrayBuffer(64));
+  refuses(RangeError, "file_index", ops.prepCloseDirect, sqe, 0xffff_ffff);
 });
 
 Deno.test("direct descriptors: hints for what to do", () => {

@@ -14,6 +14,9 @@ Deno.test("paths: URLs, and bytes that are no UTF-8", () => {
   );
   assertEquals(textAt(block, sqe.addr), "/a b/c");
   release(block);
+  const [odd, place] = encodeBlock(ops.openat(new URL("file:///100%/%zz"), 0));
+  assertEquals(textAt(place, odd.addr), "/100%/%zz");
+  release(place);
   const bytes = Uint8Array.of(0x2f, 0xff, 0x61);
   const op = ops.unlinkat(bytes);
   bytes[2] = 0x62; // too late: it was copied
@@ -90,7 +93,13 @@ Deno.test("path ops: bad arguments are refused", () => {
   refuses(TypeError, "statx: flags", ops.statx, "p", { flags: "0" });
   refuses(RangeError, "statx: dirfd", ops.statx, "p", { dirfd: -2 });
   refuses(TypeError, "unlinkat: path contains", ops.unlinkat, "\0");
+  const nul = Uint8Array.of(97, 0, 98);
+  refuses(TypeError, "unlinkat: path contains", ops.unlinkat, nul);
   refuses(RangeError, "unlinkat: flags", ops.unlinkat, "p", { flags: 1.5 });
+  refuses(RangeError, "unlinkat: dirfd", ops.unlinkat, "p", { dirfd: -2 });
+  refuses(RangeError, "renameat: flags", ops.renameat, "p", "q", {
+    flags: 0.5,
+  });
   refuses(TypeError, "renameat: newPath", ops.renameat, "p");
   refuses(RangeError, "renameat: oldDirfd", ops.renameat, "p", "q", {
     oldDirfd: -5,
@@ -100,6 +109,10 @@ Deno.test("path ops: bad arguments are refused", () => {
     newDirfd: 0.1,
   });
   refuses(RangeError, "mkdirat: mode", ops.mkdirat, "p", { mode: 0o20000 });
+  refuses(RangeError, "mkdirat: dirfd", ops.mkdirat, "p", { dirfd: -2 });
+  refuses(RangeError, "symlinkat: dirfd", ops.symlinkat, "p", "q", {
+    dirfd: -2,
+  });
   refuses(TypeError, "symlinkat: target", ops.symlinkat, 1, "q");
   refuses(TypeError, "symlinkat: linkPath", ops.symlinkat, "p", null);
 });

@@ -1,6 +1,7 @@
 /** What the builders of ops on processes and futexes encode and refuse. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { takeBlock } from "../../../ffi/block.ts";
 import { FUTEX2_PRIVATE, FUTEX2_SIZE_U32, P_PID } from "../../../ffi/linux.ts";
 import { addressOf } from "../../../ffi/memory.ts";
 import { release } from "../../../ops/op.ts";
@@ -13,6 +14,10 @@ import {
 import { encode, encodeBlock, refuses } from "../../support/entry.ts";
 
 Deno.test("waitid: whom and what for, and a result only where there is news", () => {
+  // What others left in the memory is no news.
+  const used = takeBlock(128);
+  used.bytes.fill(0xff);
+  release(used);
   const op = waitid(P_PID, 0xffff_ffff, { options: 5 });
   const [sqe, held] = encodeBlock(op);
   const { address, view } = held;
@@ -85,6 +90,7 @@ Deno.test("futexes: bad arguments are refused", () => {
   refuses(RangeError, "futexWait: mask must", futexWait, words, 0, 0, {
     mask: 0,
   });
+  refuses(RangeError, "futexWake: index must", futexWake, words, -1, 1);
   refuses(RangeError, "futexWake: most must", futexWake, words, 0, 0);
   refuses(RangeError, "futexWaitv: waiters.length", futexWaitv, []);
   refuses(TypeError, "futexWaitv: waiters must", futexWaitv, words);

@@ -49,6 +49,7 @@ Deno.test("messages: bad arguments are refused", () => {
   refuses(RangeError, "msgRing: cqeFlags", msgRing, 1, 0, 0, {
     cqeFlags: 2 ** 32,
   });
+  refuses(RangeError, "msgRingFd: ring must", msgRingFd, -1, fixedFile(3), 0);
   refuses(TypeError, "msgRingFd: source must", msgRingFd, 1, 3, 0);
   refuses(RangeError, "msgRingFd: target", msgRingFd, 1, fixedFile(3), -1);
   refuses(
@@ -145,6 +146,9 @@ Deno.test("buffers: bad arguments are refused", () => {
   );
   refuses(RangeError, "there must be 1 to 1.", provideBuffers, memory, 1, 1, {
     firstId: 65535,
+  });
+  refuses(RangeError, "provideBuffers: firstId", provideBuffers, memory, 1, 1, {
+    firstId: -1,
   });
   const tooMany = new Uint8Array(65536);
   refuses(RangeError, "1 to 65535.", provideBuffers, tooMany, 1, 1);

@@ -114,6 +114,14 @@ Deno.test("readMultishot: group and no length", () => {
     [sqe.opcode, sqe.flags, sqe.fd, sqe.bufIndex, sqe.len, sqe.addr],
     [abi.IORING_OP_READ_MULTISHOT, flags, 2, 77, 0, 0n],
   );
+  const waiting = ops.readMultishot(2, { bufferGroup: 0, flags: 8 });
+  assertEquals(encode(waiting)[0].opFlags, 8);
+  const options = { bufferGroup: 77 };
+  refuses(RangeError, "readMultishot: fd", ops.readMultishot, -1, options);
+  refuses(RangeError, "readMultishot: flags", ops.readMultishot, 1, {
+    bufferGroup: 77,
+    flags: 0.5,
+  });
   const completion = { res: 6, flags: (5 << 16) | 3 };
   const { length, bufferId, more } = op.finish(completion, undefined);
   assertEquals([length, bufferId, more], [6, 5, true]);

@@ -22,8 +22,12 @@ import {
   SOL_SOCKET,
   takeBlock,
 } from "../../../ffi/mod.ts";
+import * as abi from "../../../ffi/abi.ts";
+import { Block } from "../../../ffi/block.ts";
 import * as ops from "../../../ops/mod.ts";
+import type { Op } from "../../../ops/op.ts";
 import { Sqe } from "../../../ring/mod.ts";
+import { encode as entry } from "../../support/entry.ts";
 
 takeBlock(1).release(); // loads the C library, for good: before tests that look for leaks
 
@@ -273,6 +277,50 @@ const refusals: Refusal[] = [
     TypeError,
     "recvZc: interfaceQueue",
   ],
+  [
+    "length",
+    () => ops.recv(3, { bufferGroup: 1, length: 2 ** 31 }),
+    RangeError,
+    "recv: length",
+  ],
+  [
+    "length",
+    () => ops.recvmsg(3, { bufferGroup: 1, length: -1 }),
+    RangeError,
+    "recvmsg: length",
+  ],
+  [
+    "controlLength",
+    () => ops.recvmsgMultishot(3, { bufferGroup: 1, controlLength: -1 }),
+    RangeError,
+    "recvmsgMultishot: controlLength",
+  ],
+  [
+    "length",
+    () => ops.recvZc(3, { interfaceQueue: 0, length: -1 }),
+    RangeError,
+    "recvZc: length",
+  ],
+  ["flags", () => ops.accept(3, { flags: wrong }), TypeError, "accept: flags"],
+  [
+    "flags",
+    () => ops.acceptDirect(3, 0, { flags: SOCK_CLOEXEC }),
+    RangeError,
+    "acceptDirect: flags has SOCK_CLOEXEC",
+  ],
+  [
+    "events",
+    () => ops.pollUpdate(1, { events: 2 ** 32 }),
+    RangeError,
+    "pollUpdate: events",
+  ],
+  [
+    "events",
+    () => ops.epollCtl(5, 3, EPOLL_CTL_ADD, { events: 2 ** 32 }),
+    RangeError,
+    "epollCtl: events",
+  ],
+  ["interest", () => ops.epollCtl(5, 3, EPOLL_CTL_ADD), TypeError, "events"],
   ["events", () => ops.pollAdd(3, 2 ** 32), RangeError, "pollAdd: events"],
   ["events", () => ops.pollMultishot(3, wrong), TypeError, "events"],
   ["userData", () => ops.pollRemove(1.5), RangeError, "pollRemove: userData"],
@@ -301,6 +349,7 @@ const refusals: Refusal[] = [
   ],
   ["maxEvents", () => ops.epollWait(5, 0), RangeError, "maxEvents"],
   ["level", () => ops.cmdGetsockopt(3, 0.5, 3), RangeError, "level"],
+  ["optname", () => ops.cmdGetsockopt(3, 1, 0.5), RangeError, "optname"],
   [
     "value",
     () => ops.cmdSetsockopt(3, 1, 3, wrong),
@@ -325,7 +374,7 @@ Deno.test("socket ops: what was given is copied when the builder is called", () 
   const message = {
     buffers: [buffer],
     address: { path: new Uint8Array([47, 97]) },
-    control: [{ level: 1, type: 1, data: new Uint8Array(4) }],
+    control: [{ level: 1, type: 1, data: new Uint8Array(4).fill(3) }],
   };
   const op = ops.sendmsg(3, message);
   message.buffers.push(detached);
@@ -336,7 +385,8 @@ Deno.test("socket ops: what was given is copied when the builder is called", () 
   assert(held !== undefined && "bytes" in held);
   // After header and one iovec: family, path; at the next multiple of 8 the control message.
   assertEquals(held.bytes.slice(72, 77), Uint8Array.of(1, 0, 47, 97, 0));
-  assertEquals(held.bytes.slice(80 + 16, 80 + 20), new Uint8Array(4));
+  const data = held.bytes.slice(80 + 16, 80 + 20);
+  assertEquals(data, new Uint8Array(4).fill(3));
   ops.release(held);
 });
 
@@ -386,9 +436,14 @@ Deno.test("provided buffers: the entry selects, the completion tells which", () 
     nonEmpty: false,
     partial: false,
   };
-  assertEquals(op.finish({ res: 7, flags }, undefined), received);
+  assertEquals(op.finish({ res: 7, flags }, undefined), {
+    ...received,
+    bundle: true,
+  });
+  const single = ops.recv(3, { bufferGroup: 9 });
+  assertEquals(single.finish({ res: 7, flags }, undefined), received);
   assertEquals(
-    op.finish({
+    single.finish({
       res: 0,
       flags: IORING_CQE_F_MORE | IORING_CQE_F_SOCK_NONEMPTY |
         IORING_CQE_F_BUF_MORE,
@@ -472,6 +527,34 @@ Deno.test("cmdSetsockopt: ints, booleans, structs", () => {
   assertEquals(bytesOf(-2), Uint8Array.of(0xfe, 0xff, 0xff, 0xff));
   assertEquals(bytesOf(true), Uint8Array.of(1, 0, 0, 0));
   assertEquals(bytesOf(Uint8Array.of(1, 2, 3)), Uint8Array.of(1, 2, 3));
+  const given = Uint8Array.of(1, 2, 3);
+  const op = ops.cmdSetsockopt(3, SOL_SOCKET, 9, given);
+  given.fill(9);
+  const [, held] = entry(op);
+  assert(held instanceof Block);
+  assertEquals(held.bytes.slice(0, 3), Uint8Array.of(1, 2, 3));
+  ops.release(held);
+});
+
+Deno.test("cmdGetsockopt, cmdGetsockname, listen: what is asked for", () => {
+  // A shorter option leaves the rest as it is.
+  const used = takeBlock(4);
+  used.bytes.fill(0xff);
+  used.release();
+  const get = ops.cmdGetsockopt(3, SOL_SOCKET, 9);
+  const [, held] = entry(get);
+  assertEquals(get.finish({ res: 1, flags: 0 }, held), 0);
+  ops.release(held);
+  const peers = [{}, { peer: true }].map((options) =>
+    encode(ops.cmdGetsockname(3, options)).fileIndex
+  );
+  assertEquals(peers, [0, 1]);
+  assertEquals(encode(ops.listen(3)).len, 4096);
+  const into = new Uint8Array(4);
+  const op = ops.cmdGetsockoptInto(3, SOL_SOCKET, 9, into);
+  into.buffer.transfer();
+  const finish = () => op.finish({ res: 4, flags: 0 }, into);
+  assertThrows(finish, TypeError, "transferred away");
 });
 
 Deno.test("a refused argument leaves the entry a NOP", () => {
@@ -494,5 +577,141 @@ Deno.test("a refused argument leaves the entry a NOP", () => {
   for (const call of calls) {
     assertThrows(call, RangeError);
     assertEquals(sqe.opcode, 0);
+  }
+});
+
+Deno.test("socket ops: each option has its bit in ioprio, and a registered file its flag", () => {
+  const group = { bufferGroup: 1 };
+  const first = { pollFirst: true };
+  const both = { pollFirst: true, dontWait: true };
+  const message = { buffers: buffer };
+  const POLL = abi.IORING_RECVSEND_POLL_FIRST;
+  const MULTI = abi.IORING_RECV_MULTISHOT;
+  const BUNDLE = abi.IORING_RECVSEND_BUNDLE;
+  const accept = abi.IORING_ACCEPT_POLL_FIRST | abi.IORING_ACCEPT_DONTWAIT;
+  const cases: [Op<unknown>, number][] = [
+    [ops.accept(file, both), accept],
+    [ops.acceptDirect(file, 0, both), accept],
+    [ops.acceptMultishot(file, both), accept | abi.IORING_ACCEPT_MULTISHOT],
+    [
+      ops.acceptMultishotDirect(file, both),
+      accept | abi.IORING_ACCEPT_MULTISHOT,
+    ],
+    [ops.recv(file, buffer, first), POLL],
+    [ops.recv(file, { ...group, ...first }), POLL],
+    [ops.recv(file, { ...group, ...first, bundle: true }), POLL | BUNDLE],
+    [ops.recvMultishot(file, { ...group, ...first }), POLL | MULTI],
+    [ops.recvmsg(file, buffer, first), POLL],
+    [ops.recvmsg(file, { ...group, ...first }), POLL],
+    [ops.recvmsgMultishot(file, { ...group, ...first }), POLL | MULTI],
+    [ops.recvZc(file, { interfaceQueue: 0, ...first }), POLL | MULTI],
+    [ops.send(file, buffer, first), POLL],
+    [ops.send(file, { ...group, ...first }), POLL],
+    [ops.sendBundle(file, { ...group, ...first }), POLL | BUNDLE],
+    [ops.sendto(file, buffer, loopback, first), POLL],
+    [
+      ops.sendVectored(file, [buffer], first),
+      POLL | abi.IORING_SEND_VECTORIZED,
+    ],
+    [ops.sendmsg(file, message, first), POLL],
+    [ops.sendZc(file, buffer, first), POLL],
+    [ops.sendZc(file, buffer, { ...first, reportUsage: true }), POLL | 8],
+    [ops.sendZcFixed(file, buffer, 0, first), POLL | 4],
+    [ops.sendmsgZc(file, message, first), POLL],
+    [ops.sendmsgZcFixed(file, message, 0, first), POLL | 4],
+  ];
+  for (const [op, ioprio] of cases) {
+    const [sqe, held] = entry(op);
+    assertEquals(sqe.ioprio, ioprio, op.name);
+    assert((sqe.flags & IOSQE_FIXED_FILE) !== 0, op.name);
+    ops.release(held);
+  }
+});
+
+Deno.test("socket ops: 0 is as long as the buffer, of a bundle as its buffers", () => {
+  const group = { bufferGroup: 1 };
+  const lengthOf = (op: Op<unknown>) => entry(op)[0].len;
+  assertEquals(lengthOf(ops.recv(3, group)), 0x7fff_f000);
+  assertEquals(lengthOf(ops.recv(3, { ...group, length: 5 })), 5);
+  assertEquals(lengthOf(ops.recv(3, { ...group, bundle: true })), 0);
+  assertEquals(lengthOf(ops.read(3, group)), 0x7fff_f000);
+  const [, held] = entry(ops.recvmsg(3, group));
+  assert(held instanceof Block);
+  // The iovec's length, behind the header.
+  assertEquals(held.view.getBigUint64(56 + 8, true), 0x7fff_f000n);
+  ops.release(held);
+});
+
+Deno.test("provided buffers: an id may have the highest bit", () => {
+  const flags = (0xfffe << 16) | IORING_CQE_F_BUFFER;
+  const op = ops.recv(3, { bufferGroup: 1 });
+  assertEquals(op.finish({ res: 1, flags }, undefined).bufferId, 0xfffe);
+});
+
+Deno.test("recvmsg: what did not fit its room is not read beyond it", () => {
+  const op = ops.recvmsg(3, buffer, { controlLength: 24 });
+  const [, held] = entry(op);
+  assert(held instanceof Block);
+  const { view, bytes } = held;
+  const name = 56 + 16;
+  const control = name + 128;
+  bytes.fill(0x61, name, held.bytes.length);
+  view.setUint16(name, 1, true); // AF_UNIX
+  view.setUint32(8, 4096, true); // msg_namelen
+  view.setBigUint64(40, 4096n, true); // msg_controllen
+  // A message of 20 bytes in 24, and behind the room what others left.
+  view.setBigUint64(control, 20n, true);
+  view.setBigUint64(control + 24, 20n, true);
+  const message = op.finish({ res: 1, flags: 0 }, held);
+  assertEquals(message.control.length, 1);
+  const { address } = message;
+  assert(address !== undefined && "path" in address);
+  assertEquals(address.path.length, 126);
+  assertEquals(message.flags, 0);
+  ops.release(held);
+});
+
+Deno.test("prepSendSetAddr: the other half of the length's word stays", () => {
+  const sqe = new Sqe(new ArrayBuffer(64));
+  sqe.fileIndex = 0xabcd_0001;
+  ops.prepSendSetAddr(sqe, 4096, 16);
+  assertEquals([sqe.fileIndex, sqe.off], [0xabcd_0010, 4096n]);
+});
+
+Deno.test("accept: an address is not read beyond its room", () => {
+  const op = ops.accept(3);
+  const [, held] = entry(op);
+  assert(held instanceof Block);
+  held.bytes.fill(0x61);
+  held.view.setUint32(0, 4096, true);
+  held.view.setUint16(8, 1, true); // AF_UNIX
+  const { address } = op.finish({ res: 5, flags: 0 }, held);
+  assert(address !== undefined && "path" in address);
+  assertEquals(address.path.length, 126);
+  ops.release(held);
+});
+
+Deno.test("a buffer that was transferred away meanwhile is noticed", () => {
+  const makers: ((view: Uint8Array) => Op<unknown>)[] = [
+    (view) => ops.recv(3, view),
+    (view) => ops.recvmsg(3, view),
+    (view) => ops.send(3, view),
+    (view) => ops.sendto(3, view, loopback),
+    (view) => ops.sendVectored(3, [buffer, view]),
+    (view) => ops.sendmsg(3, { buffers: [buffer, view] }),
+    (view) => ops.sendZc(3, view),
+    (view) => ops.sendZcFixed(3, view, 0),
+    (view) => ops.sendmsgZc(3, { buffers: view }),
+    (view) => ops.sendmsgZcFixed(3, { buffers: view }, 0),
+  ];
+  for (const make of makers) {
+    const view = new Uint8Array(8);
+    const op = make(view);
+    const [, held] = entry(op);
+    assertEquals(op.finish({ res: 1, flags: 0 }, held) !== undefined, true);
+    view.buffer.transfer();
+    const finish = () => op.finish({ res: 1, flags: 0 }, held);
+    assertThrows(finish, TypeError, "the buffer was transferred away");
+    ops.release(held);
   }
 });

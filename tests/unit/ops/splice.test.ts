@@ -62,8 +62,12 @@ Deno.test("pipes: bad arguments are refused", () => {
   refuses(TypeError, "splice: offsetOut", ops.splice, 1, 2, 1, {
     offsetOut: "0",
   });
+  refuses(RangeError, "splice: flags", ops.splice, 1, 2, 1, { flags: 0.5 });
+  refuses(RangeError, "tee: fdIn", ops.tee, -1, 2, 1);
+  refuses(RangeError, "tee: fdOut", ops.tee, 1, -1, 1);
   refuses(RangeError, "tee: length", ops.tee, 1, 2, -1);
   refuses(TypeError, "tee: flags", ops.tee, 1, 2, 1, { flags: null });
   refuses(RangeError, "pipe: flags", ops.pipe, { flags: -0.5 });
   refuses(TypeError, "pipeDirect: slot", ops.pipeDirect);
+  refuses(RangeError, "pipeDirect: flags", ops.pipeDirect, 0, { flags: 0.5 });
 });

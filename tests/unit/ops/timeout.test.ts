@@ -75,6 +75,15 @@ Deno.test("timeoutUpdate and timeoutRemove name their timeout", () => {
   );
 });
 
+Deno.test("timeoutUpdate, timeoutRemove: only ENOENT says that there is none", () => {
+  for (const op of [timeoutRemove(7), timeoutUpdate(7, 1)]) {
+    const told = [2, 114].map((errno) =>
+      op.errorOf(errno).message.includes("No timeout in flight")
+    );
+    assertEquals(told, [true, false]);
+  }
+});
+
 Deno.test("timeouts: bad arguments are refused", () => {
   refuses(TypeError, "timeout: milliseconds must", timeout, "5");
   refuses(RangeError, "timeout: milliseconds must", timeout, -1);

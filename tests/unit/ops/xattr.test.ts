@@ -54,13 +54,15 @@ Deno.test("xattrs: the value is copied, in and out", () => {
   assertEquals([...held.bytes.subarray(0, sqe.len)], [1, 2, 3]);
   release(held);
 
-  const get = ops.getxattr("p", "user.a");
-  const [, block] = encodeBlock(get);
-  block.bytes.set([4, 5, 6]);
-  const result = get.finish({ res: 2, flags: 0 }, block);
-  block.bytes.fill(0);
-  assertEquals(result, Uint8Array.of(4, 5));
-  release(block);
+  for (const get of [ops.getxattr("p", "user.a"), ops.fgetxattr(3, "user.a")]) {
+    const [{ len }, block] = encodeBlock(get);
+    assertEquals(len, 4096);
+    block.bytes.set([4, 5, 6]);
+    const result = get.finish({ res: 2, flags: 0 }, block);
+    block.bytes.fill(0);
+    assertEquals(result, Uint8Array.of(4, 5));
+    release(block);
+  }
 });
 
 Deno.test("xattrs: bad arguments are refused, ERANGE says what to do", () => {
@@ -75,7 +77,13 @@ Deno.test("xattrs: bad arguments are refused, ERANGE says what to do", () => {
   refuses(TypeError, "setxattr: flags", ops.setxattr, "p", "a", "v", {
     flags: "1",
   });
+  const url = new URL("file:///user.a");
+  refuses(TypeError, "getxattr: name must", ops.getxattr, "p", url);
+  refuses(RangeError, "fgetxattr: fd", ops.fgetxattr, -1, "a");
   refuses(TypeError, "fsetxattr: fd", ops.fsetxattr, "p", "a", "v");
+  refuses(RangeError, "fsetxattr: flags", ops.fsetxattr, 1, "a", "v", {
+    flags: 0.5,
+  });
   const gone = new Uint8Array(3);
   gone.buffer.transfer();
   refuses(TypeError, "setxattr: value", ops.setxattr, "p", "a", gone);

@@ -21,7 +21,6 @@ async function attempts(
   };
   const insistence = new Insistence({
     ring: ring as unknown as Ring,
-    broken: undefined,
     draining,
     isCancellable: () => !tried.includes("entry") && tried.length < 4,
     cancelByEntry: () => tried.push("entry"),

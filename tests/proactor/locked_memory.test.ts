@@ -1,0 +1,58 @@
+/** What a `Uring` does where little memory may be locked. */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  canLimitLockedMemory,
+  lockingAtMost,
+} from "../support/locked_memory.ts";
+import { linux } from "../kernel/registration/support.ts";
+
+/** What a program prints that may lock so many KiB, and has a `Uring` of these options. */
+async function under(kibibytes: number, options: string): Promise<string> {
+  const module = new URL("../../mod.ts", import.meta.url).href;
+  const script = `
+    import { ops, Uring } from ${JSON.stringify(module)};
+    await using uring = new Uring(${options});
+    const all = Array.from({ length: 5000 }, () => uring.submit(ops.nop()));
+    const sum = (await Promise.all(all)).length;
+    console.log(uring.ring.sq.entries, uring.ring.cq.entries, sum);
+  `;
+  const { stdout, stderr } = await new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      `${lockingAtMost(kibibytes)} "$0" "$@"`,
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--quiet",
+      "--no-check",
+      `data:application/typescript,${encodeURIComponent(script)}`,
+    ],
+    cwd: new URL("../../", import.meta.url),
+    env: { NO_COLOR: "1" },
+  }).output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+// Between Linux 5.12 and 6.13 the memory of rings was not counted.
+const counted = canLimitLockedMemory && (linux("6.14") || !linux("5.12"));
+
+Deno.test({
+  name: "a Uring of no size in particular is as large as may be",
+  ignore: !counted,
+  async fn() {
+    assertEquals(await under(256, ""), "256 4096 5000\n");
+    assertEquals(await under(64, ""), "256 1024 5000\n");
+    assertEquals(await under(32, ""), "256 256 5000\n");
+  },
+});
+
+Deno.test({
+  name: "a Uring of a size that is too large says so",
+  ignore: !counted,
+  async fn() {
+    const said = await under(64, "{ cqEntries: 4096 }");
+    assertStringIncludes(said, "ENOMEM");
+    assertStringIncludes(said, "RLIMIT_MEMLOCK (64 KiB)");
+  },
+});
