@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ELIBACC } from "./linux.ts";
 import { show } from "./check.ts";
 import { systemError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
@@ -16,7 +17,6 @@ export type Backend = "liburing" | "syscall" | Kernel;
 
 const VARIABLE = "URING_LIBRARY";
 /** Can not access a needed shared library. */
-const ELIBACC = 79;
 
 let liburing: Kernel | undefined;
 let syscall: Kernel | undefined;

@@ -9,6 +9,8 @@ import { checkInteger } from "./check.ts";
 import { systemError } from "./errors.ts";
 import { errno, errnoView, libc } from "./libc.ts";
 import {
+  EINVAL,
+  ENXIO,
   F_GETPIPE_SZ,
   F_SETPIPE_SZ,
   SEEK_CUR,
@@ -17,8 +19,6 @@ import {
   SEEK_SET,
 } from "./linux.ts";
 
-const ENXIO = 6;
-const EINVAL = 22;
 const MOST = Number.MAX_SAFE_INTEGER;
 
 /**

@@ -11,14 +11,17 @@
 import { checkInteger } from "./check.ts";
 import { systemError } from "./errors.ts";
 import { errno, errnoView, libc } from "./libc.ts";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "./linux.ts";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  ENOSYS,
+  EOPNOTSUPP,
+  ERANGE,
+} from "./linux.ts";
 
 /** `_IOW(0x94, 9, int)`: the same number on x86-64 and aarch64. */
 const FICLONE = 0x4004_9409n;
 const SECOND = 1_000_000_000n;
-const ERANGE = 34;
-const ENOSYS = 38;
-const EOPNOTSUPP = 95;
 const UINT32_MAX = 0xffff_ffff;
 
 const encoder = new TextEncoder();

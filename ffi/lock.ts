@@ -5,6 +5,7 @@
  * @module
  */
 
+import { EINTR, EWOULDBLOCK } from "./linux.ts";
 import { checkInteger } from "./check.ts";
 import { systemError } from "./errors.ts";
 import { errno, errnoView, libc } from "./libc.ts";
@@ -13,9 +14,6 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
-
-const EINTR = 4;
-const EWOULDBLOCK = 11;
 
 /**
  * Locks an open file, and waits for that, in a thread if need be.

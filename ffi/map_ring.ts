@@ -12,7 +12,7 @@ import {
 } from "./abi.ts";
 import type { Kernel, RingMapping, SetupRequest } from "./kernel.ts";
 import { libc } from "./libc.ts";
-import { MAP_POPULATE, MAP_SHARED } from "./linux.ts";
+import { EINVAL, MAP_POPULATE, MAP_SHARED } from "./linux.ts";
 import { addressOf, mmap } from "./memory.ts";
 import {
   decodeParams,
@@ -22,8 +22,6 @@ import {
   setupSizes,
 } from "./params.ts";
 import { resizeError, setupError } from "./setup_error.ts";
-
-const EINVAL = 22;
 
 /** A piece of memory to unmap at the end. */
 export interface Region {

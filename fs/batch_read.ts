@@ -15,6 +15,12 @@ import { isSystemError, systemError } from "../ffi/errors.ts";
 import { statx as layout } from "../ffi/layout.ts";
 import {
   AT_FDCWD,
+  ECANCELED,
+  ELOOP,
+  EMFILE,
+  ENFILE,
+  ENOENT,
+  ENOMEM,
   O_CLOEXEC,
   O_RDONLY,
   POLLIN,
@@ -61,13 +67,6 @@ const GROWTH = 64 * 1024;
 /** A tag says what is done in which slot; that of a close, to what, as its slot is free already. */
 const OPEN = 0, READ = 1, END = 2, STAT = 3, POLL = 4, REST = 5, CLOSE = 6;
 const KINDS = 8;
-
-const ENOENT = 2;
-const ENOMEM = 12;
-const ENFILE = 23;
-const EMFILE = 24;
-const ELOOP = 40;
-const ECANCELED = 125;
 
 /** How a file that does not fit into a block goes on. */
 interface Large {

@@ -6,7 +6,12 @@
 
 import { isSystemError, systemError } from "../ffi/errors.ts";
 import { makeNode, setLinkTimes } from "../ffi/inode.ts";
-import { AT_SYMLINK_NOFOLLOW, O_NOFOLLOW } from "../ffi/linux.ts";
+import {
+  AT_SYMLINK_NOFOLLOW,
+  EEXIST,
+  EISDIR,
+  O_NOFOLLOW,
+} from "../ffi/linux.ts";
 import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
 import type { CopyTreeEntry } from "./copy_options.ts";
@@ -21,9 +26,6 @@ import { isSame, lookAt } from "./stat.ts";
 
 /** How an entry is counted. */
 export type EntryKind = "files" | "symlinks" | "links";
-
-const EEXIST = 17;
-const EISDIR = 21;
 
 /** Copies an entry that is no folder. */
 export async function copyEntry(

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EINVAL, EISDIR } from "../ffi/linux.ts";
 import { show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
 import { pathsOf, ringOf } from "./context.ts";
@@ -23,8 +24,6 @@ export type {
   SparsePolicy,
 } from "./copy_options.ts";
 
-const EISDIR = 21;
-const EINVAL = 22;
 /** There nothing new can be made, to replace what is there. */
 const OF_KERNEL = /^\/(?:proc|sys)\//;
 

@@ -6,7 +6,12 @@
 
 import { systemError } from "../ffi/errors.ts";
 import { setMode } from "../ffi/inode.ts";
-import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_RDONLY } from "../ffi/linux.ts";
+import {
+  AT_SYMLINK_NOFOLLOW,
+  ENOTDIR,
+  O_DIRECTORY,
+  O_RDONLY,
+} from "../ffi/linux.ts";
 import type { Statx } from "../ffi/structs/statx.ts";
 import { statx } from "../ops/path.ts";
 import type { Uring } from "../proactor/uring.ts";
@@ -26,7 +31,6 @@ export interface FolderCopy {
   readonly stat: Statx | undefined;
 }
 
-const ENOTDIR = 20;
 /** What is needed to put something into a folder. */
 const USABLE = 0o700;
 /** What mkdir(2) takes of a mode: permissions, and the sticky bit. */

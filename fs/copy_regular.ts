@@ -7,6 +7,7 @@
 import { isSystemError, systemError } from "../ffi/errors.ts";
 import {
   AT_EMPTY_PATH,
+  EEXIST,
   O_CREAT,
   O_DIRECT,
   O_RDONLY,
@@ -34,7 +35,6 @@ import { readSome, writeFull } from "./transfer.ts";
 
 /** Up to here a file is read whole, and then written: one op for each. */
 const SMALL = 256 * 1024;
-const EEXIST = 17;
 
 /** A file to be copied. */
 export interface FileCopy {

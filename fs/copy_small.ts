@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ECANCELED, EMFILE, ENFILE, ENOENT } from "../ffi/linux.ts";
 import {
   IOSQE_ASYNC,
   IOSQE_FIXED_FILE,
@@ -24,11 +25,6 @@ const KINDS = 8;
 
 /** No answer: it was not asked for that; it has not answered yet. */
 const UNASKED = -0x8000_0000, UNANSWERED = -0x7fff_ffff;
-
-const ENOENT = 2;
-const ENFILE = 23;
-const EMFILE = 24;
-const ECANCELED = 125;
 
 /** A file that may be copied here, and who wants to know what becomes of it. */
 export interface SmallCopy {

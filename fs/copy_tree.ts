@@ -6,7 +6,7 @@
 
 import { checkInteger, show } from "../ffi/check.ts";
 import { isSystemError } from "../ffi/errors.ts";
-import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
+import { AT_SYMLINK_NOFOLLOW, EINVAL } from "../ffi/linux.ts";
 import { statMany } from "./batch.ts";
 import { pathsOf, ringOf } from "./context.ts";
 import { checkCopy } from "./copy_file.ts";
@@ -27,8 +27,6 @@ export type {
   CopyTreeOptions,
   CopyTreeResult,
 } from "./copy_options.ts";
-
-const EINVAL = 22;
 
 /**
  * Copies a folder with all that is in it, or a single file, link or FIFO, many at a time.

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { EINTR } from "../ffi/linux.ts";
 import { systemError } from "../ffi/errors.ts";
 import { Memory } from "../ffi/memory.ts";
 import { prepRead, prepWrite } from "../ops/rw.ts";
@@ -21,7 +22,6 @@ const SLICE = 20;
 /** How many bytes are in a block: what is written should still be in the CPU's cache. */
 export const WAITING_BLOCK: number = 256 * 1024;
 const DEPTH = 8;
-const EINTR = 4;
 
 /** What is to be copied. */
 export interface WaitingCopy {

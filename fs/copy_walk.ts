@@ -5,7 +5,7 @@
  */
 
 import { systemError } from "../ffi/errors.ts";
-import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
+import { AT_SYMLINK_NOFOLLOW, ELOOP } from "../ffi/linux.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { copyEntry, type EntryKind } from "./copy_entry.ts";
 import { type FolderCopy, leaveFolder, makeFolder } from "./copy_folder.ts";
@@ -27,8 +27,6 @@ import {
 } from "./permission.ts";
 import { readDir } from "./read_dir.ts";
 import { type FileInfo, fileInfo, isSame, lookAt } from "./stat.ts";
-
-const ELOOP = 40;
 
 /** A folder on its way: done when all that is in it is. */
 export class Folder {

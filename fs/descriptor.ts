@@ -10,6 +10,7 @@ import { isSystemError } from "../ffi/errors.ts";
 import { lseek, position } from "../ffi/file.ts";
 import {
   AT_EMPTY_PATH,
+  ENOENT,
   O_CLOEXEC,
   O_CREAT,
   O_TRUNC,
@@ -22,8 +23,6 @@ import { statx } from "../ops/path.ts";
 import { whenAborted } from "../proactor/signal.ts";
 import type { Uring } from "../proactor/uring.ts";
 import type { Opening } from "./permission.ts";
-
-const ENOENT = 2;
 
 /** How long to wait for files that are closed by whoever opened them, in milliseconds. */
 const PATIENCE = 1000;

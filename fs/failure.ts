@@ -4,10 +4,10 @@
  * @module
  */
 
+import { EINVAL } from "../ffi/linux.ts";
 import { strerror } from "../ffi/errno.ts";
 import { isSystemError, type SystemError } from "../ffi/errors.ts";
 
-const EINVAL = 22;
 const TRANSFER = /^(?:read|write)/;
 
 /**

@@ -10,7 +10,7 @@ import { lseek, setLength } from "../ffi/file.ts";
 import { setTimes } from "../ffi/inode.ts";
 import { isTerminal } from "../ffi/kind.ts";
 import { lockFile, lockFileNow, tryLockFile, unlockFile } from "../ffi/lock.ts";
-import { AT_EMPTY_PATH, SEEK_END, SEEK_SET } from "../ffi/linux.ts";
+import { AT_EMPTY_PATH, EINVAL, SEEK_END, SEEK_SET } from "../ffi/linux.ts";
 import { fadvise, fallocate, fsync, ftruncate } from "../ops/file.ts";
 import type { Op } from "../ops/op.ts";
 import { opcodes } from "../ops/opcodes.ts";
@@ -42,8 +42,6 @@ import {
   writeFull,
   writeSome,
 } from "./transfer.ts";
-
-const EINVAL = 22;
 
 /** What was opened, and where. */
 export interface Opened extends FileParts {

@@ -6,14 +6,11 @@
  */
 
 import { systemError } from "../ffi/errors.ts";
-import { AT_SYMLINK_NOFOLLOW } from "../ffi/linux.ts";
+import { AT_SYMLINK_NOFOLLOW, EISDIR, ELOOP, ENOENT } from "../ffi/linux.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { allowLinked, beside, mayReadAll, type Opening } from "./permission.ts";
 import { type FileInfo, fileInfo, lookAt } from "./stat.ts";
 
-const ENOENT = 2;
-const EISDIR = 21;
-const ELOOP = 40;
 /** How many links in a row the kernel follows. */
 const MAX_LINKS = 40;
 

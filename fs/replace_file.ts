@@ -6,7 +6,13 @@
 
 import { isSystemError, systemError } from "../ffi/errors.ts";
 import { setMode } from "../ffi/inode.ts";
-import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_RDONLY } from "../ffi/linux.ts";
+import {
+  AT_SYMLINK_NOFOLLOW,
+  EEXIST,
+  EISDIR,
+  O_DIRECTORY,
+  O_RDONLY,
+} from "../ffi/linux.ts";
 import { fsync } from "../ops/file.ts";
 import type { Uring } from "../proactor/uring.ts";
 import { pathOf, ringOf } from "./context.ts";
@@ -22,9 +28,6 @@ import type { Fill, WriteFileOptions } from "./write_options.ts";
 
 /** The permissions, and set-user-ID, set-group-ID, sticky. */
 export const ALL_BITS = 0o7777;
-
-const EEXIST = 17;
-const EISDIR = 21;
 
 /**
  * Writes a file beside another, and puts it in that one's place: see {@linkcode

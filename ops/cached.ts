@@ -5,14 +5,13 @@
  */
 
 import { show } from "../ffi/check.ts";
-import { RWF_NOWAIT } from "../ffi/linux.ts";
+import { EAGAIN, RWF_NOWAIT } from "../ffi/linux.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { checkFlags } from "./arguments.ts";
 import { type Completion, type Held, Op } from "./op.ts";
 import type { Kind, ReadWriteOptions } from "./transfer.ts";
 
 // The same number on x86-64 and aarch64.
-const EAGAIN = 11;
 
 /**
  * What a read does with data that is not in the page cache: `"only"` gives null, and leaves the

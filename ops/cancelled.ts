@@ -4,8 +4,7 @@
  * @module
  */
 
-const EINTR = 4;
-const ECANCELED = 125;
+import { ECANCELED, EINTR } from "../ffi/linux.ts";
 
 // Of the kernel's own, for a call that is to be made again.
 const ERESTARTSYS = 512;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { EINVAL } from "../ffi/linux.ts";
 import {
   IORING_OP_FADVISE,
   IORING_OP_FALLOCATE,
@@ -26,7 +27,6 @@ import { checkFd, type Fd, fdNumber, markFixed } from "./fd.ts";
 import { nothing, Op } from "./op.ts";
 
 // The same number on x86-64 and aarch64.
-const EINVAL = 22;
 
 /** Queues an fsync. `io_uring_prep_fsync(3)`, since 5.1. */
 export function prepFsync(sqe: Sqe, fd: number, fsyncFlags: number): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EBADF, ETIMEDOUT } from "../ffi/linux.ts";
 import {
   IORING_OP_NOP,
   IORING_OP_NOP128,
@@ -25,9 +26,6 @@ import { checkFlags } from "./arguments.ts";
 import { prepCancel64 } from "./cancel.ts";
 import { wasCancelled } from "./cancelled.ts";
 import { type Completion, type Held, Op, release } from "./op.ts";
-
-const EBADF = 9;
-const ETIMEDOUT = 110;
 
 /** How long to wait, at most, before an op is cancelled again, in milliseconds. */
 const LONGEST_PAUSE = 100;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EBADFD } from "../ffi/linux.ts";
 import {
   IORING_OP_READ,
   IORING_OP_READ_FIXED,
@@ -142,7 +143,6 @@ export function prepReadMultishot(
 }
 
 // The same number on x86-64 and aarch64.
-const EBADFD = 77;
 
 const READ = kind("read", IORING_OP_READ, false);
 const WRITE = kind("write", IORING_OP_WRITE, false);

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { ENOBUFS, ENOMEM, EOPNOTSUPP } from "../ffi/linux.ts";
 import {
   IORING_CQE_F_NOTIF,
   IORING_NOTIF_USAGE_ZC_COPIED,
@@ -41,11 +42,6 @@ import {
   prepSendSetAddr,
   type SendOptions,
 } from "./send.ts";
-
-// The same numbers on x86-64 and aarch64. node:util calls EOPNOTSUPP ENOTSUP.
-const ENOMEM = 12;
-const EOPNOTSUPP = 95;
-const ENOBUFS = 105;
 
 /** Queues a send without a copy. `io_uring_prep_send_zc(3)`, since 6.0. */
 export function prepSendZc(

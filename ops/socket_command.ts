@@ -5,6 +5,7 @@
  * @module
  */
 
+import { EOPNOTSUPP } from "../ffi/linux.ts";
 import {
   IORING_CQE_F_MORE,
   IORING_CQE_F_TSTAMP_HW,
@@ -34,7 +35,6 @@ import { checkFd, type Fd, fdNumber, markFixed } from "./fd.ts";
 import { type Completion, count, type Held, nothing, Op } from "./op.ts";
 
 // node:util calls it ENOTSUP, which has the same number.
-const EOPNOTSUPP = 95;
 
 /**
  * Queues a command to a socket; `optval` is the address of the option's value.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EALREADY, ECANCELED, ENOENT, ETIME } from "../ffi/linux.ts";
 import {
   IORING_LINK_TIMEOUT_UPDATE,
   IORING_OP_LINK_TIMEOUT,
@@ -23,12 +24,6 @@ import { checkMilliseconds, writeTimespec } from "../ffi/structs/timespec.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { checkUnsigned, checkWord } from "./arguments.ts";
 import { nothing, Op } from "./op.ts";
-
-// The same numbers on x86-64 and aarch64.
-const ENOENT = 2;
-const ETIME = 62;
-const EALREADY = 114;
-const ECANCELED = 125;
 
 /**
  * Queues a timeout: `ts` is the address of a `struct __kernel_timespec`, `count` how many

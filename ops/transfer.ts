@@ -4,14 +4,10 @@
  * @module
  */
 
+import { EFAULT, EINVAL, EOPNOTSUPP } from "../ffi/linux.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { checkFlags, checkOffset, checkUnsigned } from "./arguments.ts";
 import { checkFd, type Fd, fdNumber, markFixed } from "./fd.ts";
-
-// The same numbers on x86-64 and aarch64.
-const EFAULT = 14;
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
 
 /** Options of {@linkcode read}, {@linkcode write} and their relatives. */
 export interface ReadWriteOptions {

@@ -4,18 +4,12 @@
  * @module
  */
 
+import { ECANCELED, EINTR, EINVAL, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
 import { type SystemError, systemError, UringError } from "../ffi/errors.ts";
 import { wasInterrupted } from "../ops/cancelled.ts";
 import type { Op } from "../ops/op.ts";
 import { opcodeOf } from "../ops/opcodes.ts";
 import type { Timeout } from "./slots.ts";
-
-// The same numbers on x86-64 and aarch64.
-const EINTR = 4;
-const EINVAL = 22;
-const ETIME = 62;
-const EOPNOTSUPP = 95;
-const ECANCELED = 125;
 
 /**
  * An op that took longer than its `timeout`, and was cancelled. Its `code` is `"ETIME"`.

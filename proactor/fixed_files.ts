@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ECANCELED } from "../ffi/linux.ts";
 import { IORING_FILE_INDEX_ALLOC } from "../ffi/abi.ts";
 import { checkInteger, show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
@@ -25,7 +26,6 @@ import { engineOf, Uring } from "./uring.ts";
 
 /** The kernel's `IORING_MAX_FIXED_FILES`. */
 const MOST = 1 << 20;
-const ECANCELED = 125;
 
 /** Options of a {@linkcode FixedFiles}. */
 export interface FixedFilesOptions {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ENOBUFS } from "../ffi/linux.ts";
 import { wasCancelled } from "../ops/cancelled.ts";
 import type { Completion, Held, Op } from "../ops/op.ts";
 import type { Received } from "../ops/provided.ts";
@@ -24,8 +25,6 @@ export interface StreamOptions {
    */
   limit?: number | undefined;
 }
-
-const ENOBUFS = 105;
 
 /** After ENOBUFS, when to try again although nobody said that buffers came back. */
 const RETRY_MILLISECONDS = [1, 2, 5, 10, 20, 50];

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { EBUSY } from "../ffi/linux.ts";
 import {
   IORING_REGISTER_FILES,
   IORING_REGISTER_FILES_UPDATE,
@@ -15,8 +16,6 @@ import { isSystemError } from "../ffi/errors.ts";
 import type { Kernel } from "../ffi/kernel.ts";
 import { io_uring_rsrc_update as update } from "../ffi/layout.ts";
 import { withBlock, writeAddress } from "./registration/argument.ts";
-
-const EBUSY = 16;
 
 /** The end of a ring, watched from before it is closed. */
 export class RingEnd {

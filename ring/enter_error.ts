@@ -4,12 +4,8 @@
  * @module
  */
 
+import { EAGAIN, EBUSY, EINTR, ETIME } from "../ffi/linux.ts";
 import { errnoName } from "../ffi/errno.ts";
-
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
-const ETIME = 62;
 
 const hints: Readonly<Record<string, string>> = {
   EBADFD:

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EAGAIN, EBUSY, EINTR, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
 import * as abi from "../ffi/abi.ts";
 import { openKernel } from "../ffi/backend.ts";
 import { Block } from "../ffi/block.ts";
@@ -32,12 +33,6 @@ import {
   type WaitOptions,
   writeWait,
 } from "./wait.ts";
-
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
-const ETIME = 62;
-const EOPNOTSUPP = 95;
 
 const { IORING_ENTER_GETEVENTS, IORING_ENTER_SQ_WAKEUP, IOSQE_ASYNC } = abi;
 

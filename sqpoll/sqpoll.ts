@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EBADF, EOPNOTSUPP } from "../ffi/linux.ts";
 import type { Backend } from "../ffi/backend.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
 import type { Cqe } from "../ring/cqe.ts";
@@ -212,9 +213,6 @@ export class SqPoll implements Disposable {
     this.close();
   }
 }
-
-const EBADF = 9;
-const EOPNOTSUPP = 95;
 
 /** The kernel says nothing of a ring that its thread is busy with, which is over in a moment. */
 const TRIES = 100;

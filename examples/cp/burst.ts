@@ -7,11 +7,10 @@
  * @module
  */
 
+import { ENOENT } from "../../ffi/linux.ts";
 import { readStatx, type Statx } from "../../ffi/structs/statx.ts";
 import { SmallQueue, type SmallSource } from "../../fs/copy_queue.ts";
 import type { SmallCopy } from "../../fs/copy_small.ts";
-
-const ENOENT = 2;
 
 /** Copies small files, and looks files up, many at a time. */
 export class Burst implements SmallSource, AsyncDisposable {

@@ -4,12 +4,9 @@
  * @module
  */
 
+import { EINVAL, EOPNOTSUPP } from "../../ffi/linux.ts";
 import { systemError } from "../../ffi/errors.ts";
 import { asksCache, type Settings } from "./settings.ts";
-
-// The same numbers on x86-64 and aarch64.
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
 
 /** The error of a completion that is not what it should be. */
 export function ioError(

@@ -5,7 +5,7 @@
  */
 
 import { IOSQE_FIXED_FILE } from "../../ffi/abi.ts";
-import { RWF_NOWAIT } from "../../ffi/linux.ts";
+import { EAGAIN, RWF_NOWAIT } from "../../ffi/linux.ts";
 import { Memory } from "../../ffi/memory.ts";
 import { prepNop } from "../../ops/nop.ts";
 import {
@@ -26,7 +26,6 @@ import { closeAll, openAll, type Target } from "./targets.ts";
 import { Work, WRITE } from "./work.ts";
 
 // The same number on x86-64 and aarch64.
-const EAGAIN = 11;
 
 /**
  * With SQPOLL: after so many looks in vain, a few milliseconds, the kernel is asked to wait. Who still

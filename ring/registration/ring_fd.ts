@@ -5,6 +5,7 @@
  * @module
  */
 
+import { EEXIST, EINVAL } from "../../ffi/linux.ts";
 import {
   IORING_REGISTER_RING_FDS,
   IORING_UNREGISTER_RING_FDS,
@@ -16,8 +17,6 @@ import { io_uring_rsrc_update as update } from "../../ffi/layout.ts";
 import type { Registrar } from "../registrar.ts";
 import { hints, withBlock } from "./argument.ts";
 
-const EEXIST = 17;
-const EINVAL = 22;
 const ANY_INDEX = 0xffff_ffff;
 
 const hint = hints({

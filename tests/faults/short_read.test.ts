@@ -3,6 +3,7 @@
  * with O_DIRECT too: it is not the end of the file.
  */
 
+import { EIO } from "../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
 import { IORING_OP_READ, systemError } from "../../ffi/mod.ts";
 import { copyFile, type CopyOptions } from "../../fs/copy_file.ts";
@@ -12,8 +13,6 @@ import { Uring } from "../../proactor/uring.ts";
 import { Sqe } from "../../ring/sqe.ts";
 import { pattern, TemporaryDirectory } from "../support/files.ts";
 import { assertInputOutputError, rejection } from "./damage.ts";
-
-const EIO = 5;
 
 /** A ring on which reads end before a fault, and fail at it. */
 class FaultyRing extends Uring {

@@ -1,5 +1,6 @@
 /** Files without the page cache. */
 
+import { EINVAL } from "../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -16,8 +17,6 @@ import type { SubmitOptions } from "../../proactor/options.ts";
 import { BufferPool, Uring } from "../../proactor/mod.ts";
 import { pattern, TemporaryDirectory } from "../support/files.ts";
 import { openFiles } from "./both.ts";
-
-const EINVAL = 22;
 
 /** Whether the file system of the temporary directory knows O_DIRECT. */
 const ignore = !await canDirect();

@@ -1,3 +1,4 @@
+import { ECANCELED } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 
 import {
@@ -25,7 +26,6 @@ import { eachRing } from "../support/rings.ts";
 
 const HOUR = 3_600_000;
 const POLLIN = 1;
-const ECANCELED = 125;
 
 /** Waits for another ring's completions, of which there are none. */
 function poll(fd: Fd): Op<number> {

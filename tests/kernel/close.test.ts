@@ -1,5 +1,6 @@
 /** The end of a ring: after it the kernel writes to nobody's memory. */
 
+import { EAGAIN } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import {
   IORING_FEAT_REG_REG_RING,
@@ -33,7 +34,6 @@ import { type RingKind, ringKinds } from "../support/rings.ts";
 import { Fds } from "../support/sockets.ts";
 import { linux, queue } from "./registration/support.ts";
 
-const EAGAIN = 11;
 const MIB = 1 << 20;
 
 /** Whether a closed ring can have cancelled: Linux 6.0; by this feature a kernel is known to. */

@@ -1,3 +1,4 @@
+import { EOPNOTSUPP } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { IORING_SETUP_SQE128 } from "../../ffi/mod.ts";
 import { cmdDiscard, uringCmd } from "../../ops/command.ts";
@@ -6,8 +7,6 @@ import { run } from "../../ops/run.ts";
 import { errnoOf } from "../support/errno.ts";
 import { eachRing } from "../support/rings.ts";
 import { closeSync, openSync } from "node:fs";
-
-const EOPNOTSUPP = 95;
 
 function withFd(path: string, mode: string, body: (fd: number) => void): void {
   const fd = openSync(path, mode);

@@ -1,5 +1,6 @@
 /** How a ring is asked whether anything is in flight: by a NOP behind everything else. */
 
+import { EAGAIN } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   IORING_FEAT_REG_REG_RING,
@@ -25,7 +26,6 @@ import { canMake } from "../support/setup.ts";
 import { Fds, writeNow } from "../support/sockets.ts";
 import { queue } from "./registration/support.ts";
 
-const EAGAIN = 11;
 /** Longer than anything here takes. */
 const PATIENCE = 20_000;
 /** The halves of the NOP's `user_data`. */

@@ -1,3 +1,4 @@
+import { ECANCELED, ETIME } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { IOSQE_IO_LINK } from "../../ffi/mod.ts";
 import { cancel } from "../../ops/cancel.ts";
@@ -8,9 +9,6 @@ import { linkTimeout } from "../../ops/timeout.ts";
 import { Ring } from "../../ring/mod.ts";
 import { collect, queue, runAll } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
-
-const ETIME = 62;
-const ECANCELED = 125;
 
 function sharedWords(...values: number[]): Int32Array<SharedArrayBuffer> {
   const words = new Int32Array(new SharedArrayBuffer(4 * values.length));

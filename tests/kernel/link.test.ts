@@ -1,5 +1,6 @@
 /** Order in the queue: links, hard links, drained ops, linked timeouts. */
 
+import { ECANCELED, EINVAL, ENOENT, ETIME } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   IOSQE_CQE_SKIP_SUCCESS,
@@ -20,10 +21,6 @@ import { collect, queue, runAll } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
 
 const HOUR = 3_600_000;
-const ENOENT = 2;
-const EINVAL = 22;
-const ETIME = 62;
-const ECANCELED = 125;
 
 /** An op that fails on every kernel: there is no such timeout. */
 const failure = timeoutRemove(0xdead);

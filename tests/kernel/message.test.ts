@@ -1,5 +1,6 @@
 /** Messages and files from ring to ring. */
 
+import { EBADFD } from "../../ffi/linux.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { IORING_SETUP_R_DISABLED, O_CLOEXEC } from "../../ffi/mod.ts";
 import { fixedFile } from "../../ops/fd.ts";
@@ -19,7 +20,6 @@ import { eachRing, ringKinds } from "../support/rings.ts";
 import { closeSync, openSync } from "node:fs";
 
 /** "File descriptor in bad state", for which Node has no name. */
-const EBADFD = 77;
 
 function closesOnExec(fd: number): boolean {
   const info = Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`);

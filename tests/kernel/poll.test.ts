@@ -1,5 +1,6 @@
 // Polls: once, again and again, removed, changed.
 
+import { ECANCELED } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import {
   AF_INET,
@@ -27,8 +28,6 @@ import {
   socketTest,
   writeNow,
 } from "../support/sockets.ts";
-
-const ECANCELED = 125;
 
 /** 1, as an eventfd takes it. */
 const ONE = new Uint8Array(new BigUint64Array([1n]).buffer);

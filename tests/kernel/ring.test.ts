@@ -13,7 +13,13 @@ import { openKernel } from "../../ffi/backend.ts";
 import type { Kernel } from "../../ffi/kernel.ts";
 import { io_uring_params } from "../../ffi/layout.ts";
 import { libc } from "../../ffi/libc.ts";
-import { __NR_io_uring_setup } from "../../ffi/linux.ts";
+import {
+  __NR_io_uring_setup,
+  EAGAIN,
+  EBUSY,
+  EINTR,
+  EINVAL,
+} from "../../ffi/linux.ts";
 import { openRing } from "../../ffi/map_ring.ts";
 import { addressOf, type SystemError } from "../../ffi/mod.ts";
 import { release } from "../../ops/op.ts";
@@ -21,11 +27,6 @@ import { prepNop, prepTimeout, read } from "../../ops/mod.ts";
 import { type Cqe, Ring, type RingOptions, type Sqe } from "../../ring/mod.ts";
 import { eachRing } from "../support/rings.ts";
 import { Fds, writeNow } from "../support/sockets.ts";
-
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
-const EINVAL = 22;
 
 function entry(ring: Ring): Sqe {
   const sqe = ring.sqe();

@@ -1,5 +1,12 @@
 /** `run`: one op on a ring, and nothing lost meanwhile. */
 
+import {
+  EBADF,
+  EBADFD,
+  ECANCELED,
+  ENOENT,
+  ETIMEDOUT,
+} from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { closeSync, openSync } from "node:fs";
 import {
@@ -49,11 +56,6 @@ import { Fds, kernelSince, writeNow } from "../support/sockets.ts";
 
 const HOUR = 3_600_000;
 const NO_FILE = 0x7fff_ffff;
-const ENOENT = 2;
-const EBADF = 9;
-const EBADFD = 77;
-const ETIMEDOUT = 110;
-const ECANCELED = 125;
 
 /** A NOP that holds a block, to see when that is given back. */
 function holding(block: Block, fail = false): Op<void> {

@@ -1,3 +1,4 @@
+import { ECANCELED, ENOENT, ETIME } from "../../ffi/linux.ts";
 import { assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
 import { release } from "../../ops/op.ts";
 import { nop } from "../../ops/nop.ts";
@@ -12,9 +13,6 @@ import { collect, queue, runAll, type Seen } from "../support/queue.ts";
 import { eachRing } from "../support/rings.ts";
 
 const HOUR = 3_600_000;
-const ENOENT = 2;
-const ETIME = 62;
-const ECANCELED = 125;
 
 /** Milliseconds since boot, rounded down to hundredths of a second. */
 function uptime(): number {

@@ -1,5 +1,6 @@
 /** `BufferPool`: leases, waiting, ops that outlive their lease, registration, the end. */
 
+import { ENOMEM } from "../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -40,7 +41,6 @@ import { isMapped } from "../support/maps.ts";
 import { Fds, writeNow } from "../support/sockets.ts";
 import { bytes, eachKind, stateOf, turn, until } from "./support.ts";
 
-const ENOMEM = 12;
 const O_RDWR_CREAT = 0o102;
 
 async function open(uring: Uring, path: string): Promise<Descriptor> {

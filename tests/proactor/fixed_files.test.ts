@@ -1,5 +1,6 @@
 /** `FixedFiles`: files without descriptors; slots, closing, the end of the table. */
 
+import { EINVAL } from "../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -36,8 +37,6 @@ import { linux } from "../kernel/registration/support.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { Fds, readNow, writeNow } from "../support/sockets.ts";
 import { bytes, eachKind, stateOf, turn, until } from "./support.ts";
-
-const EINVAL = 22;
 
 // Allocation by the kernel, and sparse tables.
 const when = linux("5.19");

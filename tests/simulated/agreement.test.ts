@@ -3,6 +3,7 @@
  * what a kernel does.
  */
 
+import { EBADF } from "../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
 import {
   IORING_OP_READ,
@@ -25,8 +26,6 @@ import { Ring } from "../../ring/mod.ts";
 import { canMake } from "../support/setup.ts";
 import { SimulatedKernel } from "./kernel.ts";
 import type { Fate, Request } from "./request.ts";
-
-const EBADF = 9;
 
 /** An entry: an op, or what makes one by hand, and `IOSQE_*`. */
 interface Entry {

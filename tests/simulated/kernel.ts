@@ -3,6 +3,7 @@
  * and most would not: see {@linkcode Whims}.
  */
 
+import { EALREADY, EBADF, EINVAL, EOVERFLOW, ETIME } from "../../ffi/linux.ts";
 import {
   IORING_ASYNC_CANCEL_ANY,
   IORING_ENTER_EXT_ARG,
@@ -37,12 +38,6 @@ import { Random } from "./random.ts";
 import type { Fate, Request } from "./request.ts";
 import { type Host, SimulatedRing } from "./ring.ts";
 import { Fates, tame, type Whims } from "./whims.ts";
-
-const EBADF = 9;
-const EINVAL = 22;
-const ETIME = 62;
-const EOVERFLOW = 75;
-const EALREADY = 114;
 
 const FEATURES = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |
   IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_SQPOLL_NONFIXED |

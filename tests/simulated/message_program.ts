@@ -3,6 +3,7 @@
  * posts is heard once, in order; one that it refuses is told of.
  */
 
+import { EBADF, ECANCELED } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as abi from "../../ffi/abi.ts";
 import { isSystemError } from "../../ffi/errors.ts";
@@ -16,8 +17,6 @@ import type { Note } from "./seeds.ts";
 import { drawWhims } from "./whims.ts";
 import { work } from "./works.ts";
 
-const EBADF = 9;
-const ECANCELED = 125;
 /** The high half of a message's `user_data`. */
 const MESSAGE = 2;
 

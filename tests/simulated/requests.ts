@@ -4,6 +4,15 @@
  */
 
 import {
+  EALREADY,
+  ECANCELED,
+  EINTR,
+  EINVAL,
+  ENOENT,
+  EOPNOTSUPP,
+  ETIME,
+} from "../../ffi/linux.ts";
+import {
   IORING_CQE_F_MORE,
   IORING_CQE_F_NOTIF,
   IORING_OP_FSYNC,
@@ -18,14 +27,6 @@ import {
 import type { Random } from "./random.ts";
 import type { Cause, Fate, Request } from "./request.ts";
 import type { Whims } from "./whims.ts";
-
-const ENOENT = 2;
-const EINTR = 4;
-const EINVAL = 22;
-const ETIME = 62;
-const EOPNOTSUPP = 95;
-const EALREADY = 114;
-const ECANCELED = 125;
 
 /** What requests need of their ring. */
 export interface Port {

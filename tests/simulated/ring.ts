@@ -2,6 +2,7 @@
  * A simulated ring: what the kernel does with the two queues, and when.
  */
 
+import { EAGAIN, EBUSY, EINTR, ETIME } from "../../ffi/linux.ts";
 import {
   IORING_ENTER_GETEVENTS,
   IORING_ENTER_SQ_WAIT,
@@ -28,11 +29,6 @@ import type { Random } from "./random.ts";
 import { type Fate, pattern, Request } from "./request.ts";
 import { type Port, Requests } from "./requests.ts";
 import type { Whims } from "./whims.ts";
-
-const EINTR = 4;
-const EAGAIN = 11;
-const EBUSY = 16;
-const ETIME = 62;
 
 /** What a ring needs of the kernel around it. */
 export interface Host {

@@ -3,6 +3,7 @@
  * the kernel does what each test says.
  */
 
+import { EBADFD } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { assertSpyCalls, stub } from "@std/testing/mock";
 import * as abi from "../../ffi/abi.ts";
@@ -22,8 +23,6 @@ import type { Fate, Request } from "./request.ts";
 import type { SimulatedRing } from "./ring.ts";
 import { tame } from "./whims.ts";
 import { AGAIN, Mistake, type StreamKind, streamWork, work } from "./works.ts";
-
-const EBADFD = 77;
 
 interface World {
   readonly uring: Uring;

@@ -3,6 +3,7 @@
  * for. An outcome that neither explains fails the program.
  */
 
+import { ECANCELED, EINTR, ETIME } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import { IORING_OP_CLOSE } from "../../ffi/abi.ts";
 import { isSystemError } from "../../ffi/errors.ts";
@@ -18,10 +19,6 @@ import {
   type StreamKind,
   type Tally,
 } from "./works.ts";
-
-const EINTR = 4;
-const ETIME = 62;
-const ECANCELED = 125;
 
 /** What was asked for beside an op. */
 export interface Asked {

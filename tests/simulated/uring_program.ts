@@ -3,6 +3,7 @@
  * close, each without regard for the others.
  */
 
+import { EBADFD } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import * as abi from "../../ffi/abi.ts";
 import type { Op } from "../../ops/op.ts";
@@ -53,8 +54,6 @@ const UNKNOWN = [
   abi.IORING_SETUP_DEFER_TASKRUN,
   abi.IORING_SETUP_DEFER_TASKRUN | abi.IORING_SETUP_COOP_TASKRUN,
 ];
-
-const EBADFD = 77;
 
 interface Stream extends StreamRecord {
   readonly iterator: AsyncIterableIterator<number> & AsyncDisposable;

@@ -2,6 +2,7 @@
  * What a simulated kernel likes to do, of all that a kernel may.
  */
 
+import { ECONNRESET, EIO, ENOBUFS, EPIPE } from "../../ffi/linux.ts";
 import {
   IORING_OP_CLOSE,
   IORING_OP_NOP,
@@ -105,11 +106,6 @@ export function drawWhims(random: Random): Whims {
   }
   return drawn;
 }
-
-const EIO = 5;
-const EPIPE = 32;
-const ECONNRESET = 104;
-const ENOBUFS = 105;
 
 const failures = [-EIO, -EPIPE, -ECONNRESET];
 

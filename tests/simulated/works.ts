@@ -3,6 +3,7 @@
  * finds what the kernel did with it; what it is given and gives is checked on the way.
  */
 
+import { ETIME } from "../../ffi/linux.ts";
 import {
   IORING_ACCEPT_MULTISHOT,
   IORING_OP_ACCEPT,
@@ -23,8 +24,6 @@ import { writeTimespec } from "../../ffi/structs/mod.ts";
 import { type Completion, type Held, Op } from "../../ops/op.ts";
 import type { Sqe } from "../../ring/sqe.ts";
 import { pattern } from "./request.ts";
-
-const ETIME = 62;
 
 /** The kinds of ops with one result. */
 export type Kind =

@@ -1,5 +1,6 @@
 /** Filters of submissions: `ring.registerBpfFilter`, `filterTask`. */
 
+import { EACCES } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -23,7 +24,6 @@ import { eachRing } from "../../support/rings.ts";
 import { backends, hasRegister, runOne, wrongly } from "./support.ts";
 
 const known = hasRegister(IORING_REGISTER_BPF_FILTER);
-const EACCES = -13;
 
 /** BPF_RET | BPF_K: ends with a constant. */
 const answer = (k: number): BpfInstruction => ({ code: 0x06, k });
@@ -32,7 +32,7 @@ eachRing("bpf filter: lets ops through, or not", { when: known }, (ring) => {
   ring.registerBpfFilter({ opcode: IORING_OP_READ, program: [answer(0)] });
   ring.registerBpfFilter({ opcode: IORING_OP_NOP, program: [answer(1)] });
   assertEquals(runOne(ring, prepNop), 0);
-  assertEquals(runOne(ring, (sqe) => prepRead(sqe, 0, 0, 0, 0)), EACCES);
+  assertEquals(runOne(ring, (sqe) => prepRead(sqe, 0, 0, 0, 0)), -EACCES);
 });
 
 Deno.test({

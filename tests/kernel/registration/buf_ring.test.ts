@@ -1,5 +1,6 @@
 /** Buffer rings: `ring.setupBufRing`. */
 
+import { ENOBUFS } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -35,7 +36,6 @@ const when = hasRegister(IORING_REGISTER_PBUF_RING);
 const status = hasRegister(IORING_REGISTER_PBUF_STATUS);
 const mmapped = linux("6.4");
 const incremental = linux("6.12");
-const ENOBUFS = -105;
 
 const text = new TextDecoder();
 const bytesOf = (string: string) => new TextEncoder().encode(string);
@@ -79,9 +79,9 @@ for (const mmap of [false, true]) {
     }
     assertEquals(taken, [0, 1, 2, 3]);
     writeNow(writer, bytesOf("more"));
-    assertEquals(read(ring, reader, 7, 16).res, ENOBUFS);
+    assertEquals(read(ring, reader, 7, 16).res, -ENOBUFS);
     buffers.add(2);
-    assertEquals(read(ring, reader, 7, 16).res, ENOBUFS, "not advanced over");
+    assertEquals(read(ring, reader, 7, 16).res, -ENOBUFS, "not advanced over");
     buffers.advance();
     const { res, bufferId } = read(ring, reader, 7, 16);
     assertEquals([res, bufferId], [4, 2]);
@@ -143,7 +143,7 @@ for (const mmap of [false, true]) {
     first.unregister();
     assertEquals(ring.keep.size, 0, "nothing is held for it any more");
     writeNow(writer, bytesOf("x"));
-    assertEquals(read(ring, reader, 5, 8).res, ENOBUFS);
+    assertEquals(read(ring, reader, 5, 8).res, -ENOBUFS);
     for (
       const call of [
         () => first.add(0),
@@ -218,7 +218,7 @@ eachRing(
       [4, 9],
       "no more than it holds",
     );
-    assertEquals(read(ring, reader, 1, 64).res, ENOBUFS);
+    assertEquals(read(ring, reader, 1, 64).res, -ENOBUFS);
     buffers.advance();
     const third = read(ring, reader, 1, 64);
     assertEquals([third.res, third.bufferId], [2, 10]);

@@ -1,5 +1,6 @@
 /** Registered buffers: `ring.buffers`. */
 
+import { EFAULT } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -37,7 +38,6 @@ const tagged = hasRegister(IORING_REGISTER_BUFFERS2);
 const sparse = linux("5.19");
 const cloned = hasRegister(IORING_REGISTER_CLONE_BUFFERS);
 const clonedInPart = linux("6.13");
-const EFAULT = -14;
 
 const { symbols: libc } = Deno.dlopen("libc.so.6", {
   mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
@@ -65,11 +65,11 @@ eachRing("buffers: an op finds its buffer by index", {}, (ring) => {
     );
   }
   const [first] = memories as [Memory];
-  assertEquals(readInto(ring, first, 1), EFAULT, "not in that buffer");
-  assertEquals(readInto(ring, first, 2), EFAULT, "no such buffer");
+  assertEquals(readInto(ring, first, 1), -EFAULT, "not in that buffer");
+  assertEquals(readInto(ring, first, 2), -EFAULT, "no such buffer");
   ring.buffers.unregister();
   assertEquals(ring.buffers.length, 0);
-  assertEquals(readInto(ring, first, 0), EFAULT, "unregistered");
+  assertEquals(readInto(ring, first, 0), -EFAULT, "unregistered");
 });
 
 eachRing("buffers: views of any kind, shared too", {}, (ring) => {
@@ -101,19 +101,19 @@ eachRing("buffers: a table of empty slots is filled and emptied", {
   const memory = new Memory(4096);
   ring.buffers.registerSparse(4);
   assertEquals(ring.buffers.length, 4);
-  assertEquals(readInto(ring, memory, 2), EFAULT);
+  assertEquals(readInto(ring, memory, 2), -EFAULT);
   ring.buffers.update(2, [memory.bytes, memory.bytes]);
   assertEquals(readInto(ring, memory, 2), 8);
   assertEquals(readInto(ring, memory, 3), 8);
   ring.buffers.update(2, [null]);
-  assertEquals(readInto(ring, memory, 2), EFAULT);
+  assertEquals(readInto(ring, memory, 2), -EFAULT);
   assertEquals(readInto(ring, memory, 3), 8);
 });
 
 eachRing("buffers: slots may be left empty", { when: tagged }, (ring) => {
   const memory = new Memory(4096);
   ring.buffers.register([null, memory.bytes, null]);
-  assertEquals(readInto(ring, memory, 0), EFAULT);
+  assertEquals(readInto(ring, memory, 0), -EFAULT);
   assertEquals(readInto(ring, memory, 1), 8);
   ring.buffers.update(0, [memory.bytes]);
   assertEquals(readInto(ring, memory, 0), 8);
@@ -186,7 +186,7 @@ eachRing("buffers: a refused view is told, and how many came before", {
     protect(3);
   }
   assertEquals(readInto(ring, good, 1), 8);
-  assertEquals(readInto(ring, good, 2), EFAULT);
+  assertEquals(readInto(ring, good, 2), -EFAULT);
 });
 
 eachRing("buffers: update looks where there are slots", {
@@ -335,7 +335,7 @@ eachRing("buffers: a part of another ring's is shared", {
   assertEquals(ring.buffers.length, 3);
   assertEquals(readInto(ring, two, 1), 8);
   assertEquals(readInto(ring, three, 2), 8);
-  assertEquals(readInto(ring, zero, 0), EFAULT, "grown over, not filled");
+  assertEquals(readInto(ring, zero, 0), -EFAULT, "grown over, not filled");
   failure("EBUSY", () => ring.buffers.cloneFrom(source, { count: 1 }));
   ring.buffers.cloneFrom(source, { count: 2, replace: true });
   assertEquals(ring.buffers.length, 3);

@@ -1,5 +1,6 @@
 /** Cancelling at once: `ring.cancel`. */
 
+import { ECANCELED } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   IORING_OP_POLL_ADD,
@@ -29,7 +30,6 @@ const when = hasRegister(IORING_REGISTER_SYNC_CANCEL);
 const byOpcode = linux("6.6");
 // The thread of an SQPOLL ring may not have taken an op yet that is to be cancelled.
 const only = ["liburing", "syscall", "deferred"];
-const ECANCELED = -125;
 
 /** Queues polls that nothing will end, tagged 1, 2, ...; and submits them. */
 function poll(ring: Ring, ...fds: number[]): void {
@@ -44,7 +44,7 @@ function poll(ring: Ring, ...fds: number[]): void {
 
 function canceled(ring: Ring, count: number): number[] {
   const seen = take(ring, count);
-  for (const { res } of seen) assertEquals(res, ECANCELED);
+  for (const { res } of seen) assertEquals(res, -ECANCELED);
   return seen.map(({ userData }) => Number(userData)).sort();
 }
 
@@ -135,7 +135,7 @@ eachRing("cancel: what a worker sleeps in is interrupted", { when, only }, (
   assertEquals(ring.cancel({ userData: 9, timeout: 5000 }), 1);
   const [seen] = take(ring, 1);
   assertEquals(seen?.userData, 9n);
-  assertEquals([ECANCELED, -4].includes(seen?.res ?? 0), true, `${seen?.res}`);
+  assertEquals([-ECANCELED, -4].includes(seen?.res ?? 0), true, `${seen?.res}`);
   block.release();
 });
 

@@ -1,5 +1,6 @@
 /** Registered files: `ring.files`. */
 
+import { EBADF, ENFILE } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   AT_FDCWD,
@@ -30,8 +31,6 @@ import {
 const tagged = hasRegister(IORING_REGISTER_FILES2);
 const sparse = linux("5.19");
 const ranged = hasRegister(IORING_REGISTER_FILE_ALLOC_RANGE);
-const EBADF = -9;
-const ENFILE = -23;
 const NOT_OPEN = 0x7fff_0000;
 
 /** A pipe with one letter in it, to read from. */
@@ -71,11 +70,11 @@ eachRing("files: an op finds its file by index", {}, (ring) => {
   assertEquals(ring.files.length, 3);
   assertEquals(read(ring, 0), "a");
   assertEquals(read(ring, 2), "c");
-  assertEquals(read(ring, 1), EBADF, "an empty slot");
-  assertEquals(read(ring, 3), EBADF, "no slot");
+  assertEquals(read(ring, 1), -EBADF, "an empty slot");
+  assertEquals(read(ring, 3), -EBADF, "no slot");
   ring.files.unregister();
   assertEquals(ring.files.length, 0);
-  assertEquals(read(ring, 0), EBADF);
+  assertEquals(read(ring, 0), -EBADF);
 });
 
 eachRing("files: stay open when their descriptors are closed", {}, (ring) => {
@@ -126,7 +125,7 @@ eachRing("files: update replaces, empties and skips", {
   ring.files.update(0, [letter(fds, "d"), skip, -1]);
   assertEquals(read(ring, 0), "d");
   assertEquals(read(ring, 1), "b");
-  assertEquals(read(ring, 2), EBADF);
+  assertEquals(read(ring, 2), -EBADF);
   ring.files.update(2, [letter(fds, "e")]);
   assertEquals(read(ring, 2), "e");
 });
@@ -144,8 +143,8 @@ eachRing("files: a refused descriptor is told, and how many came before", {}, (
   assertEquals(error.op, "io_uring_register_files_update");
   assertStringIncludes(error.message, "1 of 3 slots were replaced.");
   assertEquals(read(ring, 0), "b");
-  assertEquals(read(ring, 1), EBADF, "its slot is empty then");
-  assertEquals(read(ring, 2), EBADF);
+  assertEquals(read(ring, 1), -EBADF, "its slot is empty then");
+  assertEquals(read(ring, 2), -EBADF);
 });
 
 eachRing("files: update looks where there are slots", {}, (ring) => {
@@ -176,7 +175,7 @@ eachRing(
     using fds = new Fds();
     ring.files.registerSparse(100);
     assertEquals(ring.files.length, 100);
-    assertEquals(read(ring, 99), EBADF);
+    assertEquals(read(ring, 99), -EBADF);
     ring.files.update(99, [letter(fds, "z")]);
     assertEquals(read(ring, 99), "z");
   },
@@ -209,7 +208,7 @@ eachRing("files: the kernel picks slots within a range", {
   ring.files.allocRange(4, 3);
   const picked = [0, 1, 2].map(() => openSomewhere(ring));
   assertEquals(picked.sort(), [4, 5, 6]);
-  assertEquals(openSomewhere(ring), ENFILE);
+  assertEquals(openSomewhere(ring), -ENFILE);
   const closed = runOne(ring, (sqe) => {
     sqe.prep(IORING_OP_CLOSE, 0, 0, 0, 0);
     sqe.fileIndex = 5 + 1;

@@ -1,5 +1,6 @@
 /** What the register opcodes' errors say, and how an answer and a request read in memory. */
 
+import { EBADFD, EBUSY, EINVAL } from "../../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
 import {
   IO_URING_OP_SUPPORTED,
@@ -23,10 +24,6 @@ import {
 } from "../../../ring/registration/cancel.ts";
 import { registerError } from "../../../ring/registration/opcodes.ts";
 import { answering } from "./support.ts";
-
-const EBUSY = 16;
-const EINVAL = 22;
-const EBADFD = 77;
 
 Deno.test("register errors: the kernel's age is told where it may be the reason", () => {
   const told = (errno: number, opcode: number, own?: string) => {

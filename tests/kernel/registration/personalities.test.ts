@@ -1,13 +1,12 @@
 /** Registered credentials: `ring.personalities`. */
 
+import { EINVAL } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { prepNop } from "../../../ops/nop.ts";
 import { Ring } from "../../../ring/mod.ts";
 import { failure } from "../../support/files.ts";
 import { eachRing } from "../../support/rings.ts";
 import { child, runOne, wrongly } from "./support.ts";
-
-const EINVAL = -22;
 
 eachRing("personalities: an op runs as one", {}, (ring) => {
   const one = ring.personalities.register();
@@ -20,7 +19,7 @@ eachRing("personalities: an op runs as one", {}, (ring) => {
     });
   assertEquals([runAs(one), runAs(other)], [0, 0]);
   ring.personalities.unregister(one);
-  assertEquals([runAs(one), runAs(other)], [EINVAL, 0]);
+  assertEquals([runAs(one), runAs(other)], [-EINVAL, 0]);
   const twice = failure("EINVAL", () => ring.personalities.unregister(one));
   assertEquals(twice.op, "io_uring_unregister_personality");
   assertStringIncludes(twice.message, "No personality with this id");

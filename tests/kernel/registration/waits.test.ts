@@ -1,5 +1,6 @@
 /** Waits: registered ones, minimum times, the clock they are timed by. */
 
+import { ETIME } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -44,7 +45,6 @@ const minimal = (() => {
   return (ring.features & IORING_FEAT_MIN_TIMEOUT) !== 0;
 })();
 const options = { flags: IORING_SETUP_R_DISABLED };
-const ETIME = -62;
 
 /** How long something takes, in milliseconds. */
 function timed(action: () => void): number {
@@ -151,7 +151,7 @@ eachRing("registered waits: from within a visit they are for what comes", {
     assertEquals(ring.submitAndWaitRegistered(1, 0), 1);
     assertEquals(ring.cq.ready, 1);
   });
-  assertEquals(take(ring, 1)[0]?.res, ETIME);
+  assertEquals(take(ring, 1)[0]?.res, -ETIME);
   block.release();
 });
 
@@ -168,7 +168,7 @@ eachRing("registered waits: without a time they wait for ever", {
   queue(ring, (sqe) => prepTimeout(sqe, block.address, 0, 0));
   assertEquals(ring.submitAndWaitRegistered(1, 0), 1);
   assertEquals(ring.cq.ready, 1, "it did not end before");
-  assertEquals(take(ring, 1)[0]?.res, ETIME);
+  assertEquals(take(ring, 1)[0]?.res, -ETIME);
   block.release();
 });
 

@@ -2,6 +2,8 @@
  * errno's names and messages, beside those of Node and of the C library.
  */
 
+import { EOPNOTSUPP } from "../../../ffi/linux.ts";
+import * as numbers from "../../../ffi/linux/errnos.ts";
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 import { assertEquals, assertGreater } from "@std/assert";
@@ -14,7 +16,6 @@ import {
 
 /** The kernel's errnos end here; those above are libuv's own. */
 const LARGEST = 133;
-const EOPNOTSUPP = 95;
 
 // Loaded once for all tests: what stays open as long as the isolate is no test's leak.
 strerror(1);
@@ -50,6 +51,13 @@ Deno.test("errno: names are those of node:os", () => {
       assertEquals([errno, errnoName(errno)], [errno, name]);
     }
   }
+});
+
+Deno.test("errno: each has a constant of its name", () => {
+  const known = errnos.filter((errno) => errnoName(errno) !== `E${errno}`);
+  const others = { EWOULDBLOCK: 11, EDEADLOCK: 35, ENOTSUP: 95 };
+  const named = known.map((errno) => [errnoName(errno), errno]);
+  assertEquals({ ...numbers }, { ...Object.fromEntries(named), ...others });
 });
 
 Deno.test("errno: names and messages are those of the C library", () => {

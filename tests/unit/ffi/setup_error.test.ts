@@ -1,5 +1,6 @@
 /** Why a ring cannot be made, as errors tell it. */
 
+import { EINVAL, ENOMEM, EPERM } from "../../../ffi/linux.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as abi from "../../../ffi/abi.ts";
 import { strerror } from "../../../ffi/errno.ts";
@@ -7,10 +8,6 @@ import { memoryLockLimit, setupError } from "../../../ffi/setup_error.ts";
 
 // Loads the C library for good, before a test's sanitizers look.
 strerror(1);
-
-const EPERM = 1;
-const ENOMEM = 12;
-const EINVAL = 22;
 
 const plain = {
   entries: 8,

@@ -1,8 +1,6 @@
+import { ENOSYS, EPERM } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { forbidden, hasCompiler } from "../../support/forbid.ts";
-
-const EPERM = 1;
-const ENOSYS = 38;
 
 /** Prints the errno of each io_uring call, with arguments that every kernel refuses. */
 const PROBE = `

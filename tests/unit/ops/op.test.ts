@@ -1,5 +1,6 @@
 /** What all ops have in common: failures, ends and undoing; what they hold, and room for it. */
 
+import { ECANCELED, EINVAL, ETIME } from "../../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as abi from "../../../ffi/abi.ts";
 import { Block, takeBlock } from "../../../ffi/block.ts";
@@ -11,9 +12,6 @@ import { Sqe } from "../../../ring/mod.ts";
 import { encode, encodeBlock } from "../../support/entry.ts";
 import { canReserve } from "../../support/memory.ts";
 
-const EINVAL = 22;
-const ECANCELED = -125;
-const ETIME = -62;
 const bytes = new Uint8Array(100);
 const group = { bufferGroup: 1 };
 
@@ -38,11 +36,11 @@ Deno.test("multishots: which completion is the end of it all", () => {
     [ops.sendBundle(3, group), [[5, false], [0, true]]],
     [ops.recvZc(3, { interfaceQueue: 0 }), [[5, false], [0, true]]],
     [ops.cmdTxTimestamp(3), [[5, true]]],
-    [ops.timeoutMultishot(1), [[ETIME, false]]],
+    [ops.timeoutMultishot(1), [[-ETIME, false]]],
   ];
   for (const [op, ends] of cases) {
     assert(op.multishot, op.name);
-    for (const [res, end] of [...ends, [ECANCELED, true] as const]) {
+    for (const [res, end] of [...ends, [-ECANCELED, true] as const]) {
       const what = `${op.name}: ${res}`;
       assertEquals(op.ends({ res, flags: 0 }), end, what);
     }

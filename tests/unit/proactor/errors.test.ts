@@ -1,5 +1,6 @@
 /** What completions mean, by their numbers. */
 
+import { EINVAL, EIO, EOPNOTSUPP } from "../../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
 import { openKernel } from "../../../ffi/backend.ts";
 import { nop, Op, opcodes } from "../../../ops/mod.ts";
@@ -8,10 +9,6 @@ import { completionError } from "../../../proactor/errors.ts";
 
 // Loaded once, to ask it what it has: no leak of the first test.
 openKernel();
-
-const EIO = 5;
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
 
 Deno.test("errors: ECANCELED, EINTR and the kernel's own words for that are a cancellation", () => {
   for (const errno of [125, 4, 512, 513, 514, 516]) {

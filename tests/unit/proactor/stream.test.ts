@@ -1,5 +1,6 @@
 /** `MultishotStream` with an engine that does what each test says. */
 
+import { ECANCELED, EIO, ENOBUFS } from "../../../ffi/linux.ts";
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
 import { assertSpyCalls, spy, stub } from "@std/testing/mock";
 import {
@@ -19,9 +20,6 @@ import type { Extra } from "../../../proactor/slots.ts";
 import { MultishotStream } from "../../../proactor/stream.ts";
 import type { Ring } from "../../../ring/ring.ts";
 
-const EIO = 5;
-const ENOBUFS = 105;
-const ECANCELED = 125;
 const GROUP = 7;
 
 /** What a completion tells beside its result. */
