@@ -268,8 +268,8 @@ export const ERFKILL = 132;
 /** Memory page has hardware error. */
 export const EHWPOISON = 133;
 /** Another name of EAGAIN. */
-export const EWOULDBLOCK = EAGAIN;
+export const EWOULDBLOCK = 11;
 /** Another name of EDEADLK. */
-export const EDEADLOCK = EDEADLK;
+export const EDEADLOCK = 35;
 /** Another name of EOPNOTSUPP. */
-export const ENOTSUP = EOPNOTSUPP;
+export const ENOTSUP = 95;
