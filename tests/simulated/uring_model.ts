@@ -18,6 +18,7 @@ import {
   Mistake,
   type StreamKind,
   type Tally,
+  TICKS,
 } from "./works.ts";
 
 /** What was asked for beside an op. */
@@ -276,8 +277,9 @@ export class Model {
         what,
       );
     } else {
-      const end = kind === "ticks" ? -ETIME : 0;
-      const ended = this.requests(id).some(({ final }) => final?.res === end);
+      const ended = kind === "ticks"
+        ? this.given(stream).length >= TICKS
+        : this.requests(id).some(({ final }) => final?.res === 0);
       assert(ended || stream.left || stream.told, `${what}, for no reason`);
     }
     stream.told = true;

@@ -215,7 +215,9 @@ export function streamWork(kind: StreamKind, id: number): Op<number> {
   }
 }
 
-/** Three ticks, unless the kernel stops before. */
+/** How many ticks a stream of them gives, however often the kernel stops before. */
+export const TICKS = 3;
+
 function ticking(id: number): Op<number> {
   return Op.of({
     opcode: IORING_OP_TIMEOUT,
@@ -225,12 +227,12 @@ function ticking(id: number): Op<number> {
     encode: (sqe) => {
       const block = takeBlock(16);
       writeTimespec(block.view, 0, 0.5);
-      sqe.prep(IORING_OP_TIMEOUT, id, block.address, 1, 3);
+      sqe.prep(IORING_OP_TIMEOUT, id, block.address, 1, TICKS);
       sqe.opFlags = IORING_TIMEOUT_MULTISHOT;
       return block;
     },
     decode: ({ res }) => res,
-    results: 1,
+    results: TICKS,
   });
 }
 
