@@ -4,12 +4,12 @@
  * @module
  */
 
-import { ELIBACC } from "./linux.ts";
 import { show } from "./check.ts";
 import { systemError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import { libc } from "./libc.ts";
 import { LIBRARY, loadLibUring } from "./liburing.ts";
+import { ELIBACC } from "./linux.ts";
 import { loadSyscall } from "./syscall.ts";
 
 /** A backend by name, or an implementation of {@linkcode Kernel} of one's own. */

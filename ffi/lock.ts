@@ -5,10 +5,10 @@
  * @module
  */
 
-import { EINTR, EWOULDBLOCK } from "./linux.ts";
 import { checkInteger } from "./check.ts";
 import { systemError } from "./errors.ts";
 import { errno, errnoView, libc } from "./libc.ts";
+import { EINTR, EWOULDBLOCK } from "./linux.ts";
 
 const LOCK_SH = 1;
 const LOCK_EX = 2;

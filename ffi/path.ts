@@ -8,10 +8,10 @@
  * @module
  */
 
-import { EILSEQ, EOPNOTSUPP, ERANGE } from "./linux.ts";
 import { systemError } from "./errors.ts";
 import { attributeNames } from "./inode.ts";
 import { errno, errnoView, libc } from "./libc.ts";
+import { EILSEQ, EOPNOTSUPP, ERANGE } from "./linux.ts";
 
 /** The longest path, and the NUL at its end. */
 const PATH_MAX = 4096;

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { EINVAL, EISDIR } from "../ffi/linux.ts";
 import { show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
+import { EINVAL, EISDIR } from "../ffi/linux.ts";
 import { pathsOf, ringOf } from "./context.ts";
 import { checkData } from "./copy_data.ts";
 import type { CopyOptions, CopyProgress } from "./copy_options.ts";

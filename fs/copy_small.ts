@@ -4,13 +4,13 @@
  * @module
  */
 
-import { ECANCELED, EMFILE, ENFILE, ENOENT } from "../ffi/linux.ts";
 import {
   IOSQE_ASYNC,
   IOSQE_FIXED_FILE,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from "../ffi/abi.ts";
+import { ECANCELED, EMFILE, ENFILE, ENOENT } from "../ffi/linux.ts";
 import { prepClose, prepCloseDirect } from "../ops/open.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import type { Sqe } from "../ring/sqe.ts";

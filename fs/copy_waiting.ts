@@ -9,8 +9,8 @@
  * @module
  */
 
-import { EINTR } from "../ffi/linux.ts";
 import { systemError } from "../ffi/errors.ts";
+import { EINTR } from "../ffi/linux.ts";
 import { Memory } from "../ffi/memory.ts";
 import { prepRead, prepWrite } from "../ops/rw.ts";
 import type { Cqe } from "../ring/cqe.ts";

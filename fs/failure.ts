@@ -4,9 +4,9 @@
  * @module
  */
 
-import { EINVAL } from "../ffi/linux.ts";
 import { strerror } from "../ffi/errno.ts";
 import { isSystemError, type SystemError } from "../ffi/errors.ts";
+import { EINVAL } from "../ffi/linux.ts";
 
 const TRANSFER = /^(?:read|write)/;
 

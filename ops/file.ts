@@ -5,7 +5,6 @@
  * @module
  */
 
-import { EINVAL } from "../ffi/linux.ts";
 import {
   IORING_OP_FADVISE,
   IORING_OP_FALLOCATE,
@@ -14,6 +13,7 @@ import {
   IORING_OP_MADVISE,
   IORING_OP_SYNC_FILE_RANGE,
 } from "../ffi/abi.ts";
+import { EINVAL } from "../ffi/linux.ts";
 import { addressOf, type View } from "../ffi/memory.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import {

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { EINTR } from "../ffi/linux.ts";
 import { IORING_CQE_F_NOTIF } from "../ffi/abi.ts";
 import { Block } from "../ffi/block.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
+import { EINTR } from "../ffi/linux.ts";
 import type { View } from "../ffi/memory.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { wasInterrupted } from "./cancelled.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { EBADF, ETIMEDOUT } from "../ffi/linux.ts";
 import {
   IORING_OP_NOP,
   IORING_OP_NOP128,
@@ -17,6 +16,7 @@ import {
 } from "../ffi/abi.ts";
 import { show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
+import { EBADF, ETIMEDOUT } from "../ffi/linux.ts";
 import { checkMilliseconds } from "../ffi/structs/timespec.ts";
 import { Cqe } from "../ring/cqe.ts";
 import { FIXED_FILES_HINT } from "../ring/enter_error.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { EBADFD } from "../ffi/linux.ts";
 import {
   IORING_OP_READ,
   IORING_OP_READ_FIXED,
@@ -13,6 +12,7 @@ import {
   IORING_OP_WRITE_FIXED,
   IOSQE_BUFFER_SELECT,
 } from "../ffi/abi.ts";
+import { EBADFD } from "../ffi/linux.ts";
 import {
   addressOfChecked,
   checkView,

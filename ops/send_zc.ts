@@ -9,7 +9,6 @@
  * @module
  */
 
-import { ENOBUFS, ENOMEM, EOPNOTSUPP } from "../ffi/linux.ts";
 import {
   IORING_CQE_F_NOTIF,
   IORING_NOTIF_USAGE_ZC_COPIED,
@@ -18,6 +17,7 @@ import {
   IORING_RECVSEND_FIXED_BUF,
   IORING_SEND_ZC_REPORT_USAGE,
 } from "../ffi/abi.ts";
+import { ENOBUFS, ENOMEM, EOPNOTSUPP } from "../ffi/linux.ts";
 import { addressOf, type View } from "../ffi/memory.ts";
 import {
   encodeSockaddr,

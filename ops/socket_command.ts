@@ -5,7 +5,6 @@
  * @module
  */
 
-import { EOPNOTSUPP } from "../ffi/linux.ts";
 import {
   IORING_CQE_F_MORE,
   IORING_CQE_F_TSTAMP_HW,
@@ -20,6 +19,7 @@ import {
 } from "../ffi/abi.ts";
 import { takeBlock } from "../ffi/block.ts";
 import { checkInteger } from "../ffi/check.ts";
+import { EOPNOTSUPP } from "../ffi/linux.ts";
 import { addressOf, type View } from "../ffi/memory.ts";
 import type { SocketAddress, SocketKind } from "../ffi/structs/sockaddr.ts";
 import type { Sqe } from "../ring/sqe.ts";

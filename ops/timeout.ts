@@ -4,7 +4,6 @@
  * @module
  */
 
-import { EALREADY, ECANCELED, ENOENT, ETIME } from "../ffi/linux.ts";
 import {
   IORING_LINK_TIMEOUT_UPDATE,
   IORING_OP_LINK_TIMEOUT,
@@ -20,6 +19,7 @@ import {
 import { type Block, takeBlock } from "../ffi/block.ts";
 import { check64, show } from "../ffi/check.ts";
 import { __kernel_timespec } from "../ffi/layout.ts";
+import { EALREADY, ECANCELED, ENOENT, ETIME } from "../ffi/linux.ts";
 import { checkMilliseconds, writeTimespec } from "../ffi/structs/timespec.ts";
 import type { Sqe } from "../ring/sqe.ts";
 import { checkUnsigned, checkWord } from "./arguments.ts";

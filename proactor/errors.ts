@@ -4,8 +4,8 @@
  * @module
  */
 
-import { ECANCELED, EINTR, EINVAL, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
 import { type SystemError, systemError, UringError } from "../ffi/errors.ts";
+import { ECANCELED, EINTR, EINVAL, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
 import { wasInterrupted } from "../ops/cancelled.ts";
 import type { Op } from "../ops/op.ts";
 import { opcodeOf } from "../ops/opcodes.ts";

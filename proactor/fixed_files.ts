@@ -4,10 +4,10 @@
  * @module
  */
 
-import { ECANCELED } from "../ffi/linux.ts";
 import { IORING_FILE_INDEX_ALLOC } from "../ffi/abi.ts";
 import { checkInteger, show } from "../ffi/check.ts";
 import { systemError } from "../ffi/errors.ts";
+import { ECANCELED } from "../ffi/linux.ts";
 import type { Path } from "../ops/arguments.ts";
 import { FixedFile } from "../ops/fd.ts";
 import type { Op } from "../ops/op.ts";

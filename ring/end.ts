@@ -6,7 +6,6 @@
  * @module
  */
 
-import { EBUSY } from "../ffi/linux.ts";
 import {
   IORING_REGISTER_FILES,
   IORING_REGISTER_FILES_UPDATE,
@@ -15,6 +14,7 @@ import { closeDescriptor, hangsUp, pipePair } from "../ffi/descriptors.ts";
 import { isSystemError } from "../ffi/errors.ts";
 import type { Kernel } from "../ffi/kernel.ts";
 import { io_uring_rsrc_update as update } from "../ffi/layout.ts";
+import { EBUSY } from "../ffi/linux.ts";
 import { withBlock, writeAddress } from "./registration/argument.ts";
 
 /** The end of a ring, watched from before it is closed. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { EAGAIN, EBUSY, EINTR, ETIME } from "../ffi/linux.ts";
 import { errnoName } from "../ffi/errno.ts";
+import { EAGAIN, EBUSY, EINTR, ETIME } from "../ffi/linux.ts";
 
 const hints: Readonly<Record<string, string>> = {
   EBADFD:

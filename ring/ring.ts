@@ -4,7 +4,6 @@
  * @module
  */
 
-import { EAGAIN, EBUSY, EINTR, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
 import * as abi from "../ffi/abi.ts";
 import { openKernel } from "../ffi/backend.ts";
 import { Block } from "../ffi/block.ts";
@@ -14,6 +13,7 @@ import {
   io_uring_getevents_arg as getevents,
   io_uring_reg_wait as registeredWait,
 } from "../ffi/layout.ts";
+import { EAGAIN, EBUSY, EINTR, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
 import { addressOf, type View } from "../ffi/memory.ts";
 import { Calls, enterError } from "./calls.ts";
 import { closeRing, type Remains } from "./close.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { EINVAL } from "../ffi/linux.ts";
 import { IORING_FEAT_MIN_TIMEOUT } from "../ffi/abi.ts";
 import { type Block, takeBlock } from "../ffi/block.ts";
 import { systemError } from "../ffi/errors.ts";
 import { io_uring_getevents_arg as getevents } from "../ffi/layout.ts";
+import { EINVAL } from "../ffi/linux.ts";
 import { checkMilliseconds, writeTimespec } from "../ffi/structs/timespec.ts";
 import { toMicroseconds } from "./registration/wait_region.ts";
 

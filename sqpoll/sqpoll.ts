@@ -4,9 +4,9 @@
  * @module
  */
 
-import { EBADF, EOPNOTSUPP } from "../ffi/linux.ts";
 import type { Backend } from "../ffi/backend.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
+import { EBADF, EOPNOTSUPP } from "../ffi/linux.ts";
 import type { Cqe } from "../ring/cqe.ts";
 import { FIXED_FILES_HINT } from "../ring/enter_error.ts";
 import type { RingOptions } from "../ring/options.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { EINVAL, EOPNOTSUPP } from "../../ffi/linux.ts";
 import { systemError } from "../../ffi/errors.ts";
+import { EINVAL, EOPNOTSUPP } from "../../ffi/linux.ts";
 import { asksCache, type Settings } from "./settings.ts";
 
 /** The error of a completion that is not what it should be. */

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { EEXIST, EINVAL } from "../../ffi/linux.ts";
 import {
   IORING_REGISTER_RING_FDS,
   IORING_UNREGISTER_RING_FDS,
@@ -14,6 +13,7 @@ import type { Block } from "../../ffi/block.ts";
 import { systemError } from "../../ffi/errors.ts";
 import type { Kernel } from "../../ffi/kernel.ts";
 import { io_uring_rsrc_update as update } from "../../ffi/layout.ts";
+import { EEXIST, EINVAL } from "../../ffi/linux.ts";
 import type { Registrar } from "../registrar.ts";
 import { hints, withBlock } from "./argument.ts";
 

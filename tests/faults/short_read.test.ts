@@ -3,8 +3,8 @@
  * with O_DIRECT too: it is not the end of the file.
  */
 
-import { EIO } from "../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
+import { EIO } from "../../ffi/linux.ts";
 import { IORING_OP_READ, systemError } from "../../ffi/mod.ts";
 import { copyFile, type CopyOptions } from "../../fs/copy_file.ts";
 import type { Op } from "../../ops/op.ts";

@@ -1,6 +1,5 @@
 /** Files without the page cache. */
 
-import { EINVAL } from "../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -8,6 +7,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { EINVAL } from "../../ffi/linux.ts";
 import { openDirect } from "../../fs/direct.ts";
 import { open } from "../../fs/open.ts";
 import { writeFile } from "../../fs/write_file.ts";

@@ -1,5 +1,5 @@
-import { ECANCELED } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ECANCELED } from "../../ffi/linux.ts";
 
 import {
   AF_INET,

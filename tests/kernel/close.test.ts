@@ -1,7 +1,7 @@
 /** The end of a ring: after it the kernel writes to nobody's memory. */
 
-import { EAGAIN } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
+import { EAGAIN } from "../../ffi/linux.ts";
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_SETUP_CQE32,

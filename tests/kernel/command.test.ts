@@ -1,5 +1,5 @@
-import { EOPNOTSUPP } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { EOPNOTSUPP } from "../../ffi/linux.ts";
 import { IORING_SETUP_SQE128 } from "../../ffi/mod.ts";
 import { cmdDiscard, uringCmd } from "../../ops/command.ts";
 import { nop } from "../../ops/nop.ts";

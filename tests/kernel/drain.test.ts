@@ -1,7 +1,7 @@
 /** How a ring is asked whether anything is in flight: by a NOP behind everything else. */
 
-import { EAGAIN } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
+import { EAGAIN } from "../../ffi/linux.ts";
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_NOP_CQE32,

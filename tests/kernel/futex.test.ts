@@ -1,5 +1,5 @@
-import { ECANCELED, ETIME } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ECANCELED, ETIME } from "../../ffi/linux.ts";
 import { IOSQE_IO_LINK } from "../../ffi/mod.ts";
 import { cancel } from "../../ops/cancel.ts";
 import { type Held, type Op, release } from "../../ops/op.ts";

@@ -1,7 +1,7 @@
 /** Order in the queue: links, hard links, drained ops, linked timeouts. */
 
-import { ECANCELED, EINVAL, ENOENT, ETIME } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ECANCELED, EINVAL, ENOENT, ETIME } from "../../ffi/linux.ts";
 import {
   IOSQE_CQE_SKIP_SUCCESS,
   IOSQE_IO_DRAIN,

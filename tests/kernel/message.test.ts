@@ -1,7 +1,7 @@
 /** Messages and files from ring to ring. */
 
-import { EBADFD } from "../../ffi/linux.ts";
 import { assertEquals, assertThrows } from "@std/assert";
+import { EBADFD } from "../../ffi/linux.ts";
 import { IORING_SETUP_R_DISABLED, O_CLOEXEC } from "../../ffi/mod.ts";
 import { fixedFile } from "../../ops/fd.ts";
 import { close } from "../../ops/open.ts";

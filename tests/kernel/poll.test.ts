@@ -1,7 +1,7 @@
 // Polls: once, again and again, removed, changed.
 
-import { ECANCELED } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
+import { ECANCELED } from "../../ffi/linux.ts";
 import {
   AF_INET,
   EPOLLEXCLUSIVE,

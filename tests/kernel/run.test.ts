@@ -1,5 +1,7 @@
 /** `run`: one op on a ring, and nothing lost meanwhile. */
 
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { closeSync, openSync } from "node:fs";
 import {
   EBADF,
   EBADFD,
@@ -7,8 +9,6 @@ import {
   ENOENT,
   ETIMEDOUT,
 } from "../../ffi/linux.ts";
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { closeSync, openSync } from "node:fs";
 import {
   AF_INET,
   type Block,

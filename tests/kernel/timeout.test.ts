@@ -1,5 +1,5 @@
-import { ECANCELED, ENOENT, ETIME } from "../../ffi/linux.ts";
 import { assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
+import { ECANCELED, ENOENT, ETIME } from "../../ffi/linux.ts";
 import { release } from "../../ops/op.ts";
 import { nop } from "../../ops/nop.ts";
 import { run } from "../../ops/run.ts";

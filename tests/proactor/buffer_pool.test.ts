@@ -1,6 +1,5 @@
 /** `BufferPool`: leases, waiting, ops that outlive their lease, registration, the end. */
 
-import { ENOMEM } from "../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -11,6 +10,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { stub } from "@std/testing/mock";
+import { ENOMEM } from "../../ffi/linux.ts";
 import { addressOf, systemError } from "../../ffi/mod.ts";
 import {
   nop,

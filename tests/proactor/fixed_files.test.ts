@@ -1,6 +1,5 @@
 /** `FixedFiles`: files without descriptors; slots, closing, the end of the table. */
 
-import { EINVAL } from "../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -10,6 +9,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { stub } from "@std/testing/mock";
+import { EINVAL } from "../../ffi/linux.ts";
 import { O_CREAT, O_RDONLY, O_RDWR, systemError } from "../../ffi/mod.ts";
 import {
   acceptDirect,

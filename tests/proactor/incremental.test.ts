@@ -11,7 +11,6 @@ import {
 } from "../../ffi/mod.ts";
 import { close, openat, read, recvmsgMultishot } from "../../ops/mod.ts";
 import { BufferRing, Uring } from "../../proactor/mod.ts";
-import { Ring } from "../../ring/mod.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import {
   Fds,
@@ -20,23 +19,10 @@ import {
   uniqueName,
   writeNow,
 } from "../support/sockets.ts";
+import { canLeaveRoom } from "../kernel/registration/support.ts";
 import { eachKind } from "./support.ts";
 
 const incremental = kernelSince(6, 12);
-
-/** Stable kernels got it late: only the kernel itself knows. */
-const leaving = (() => {
-  if (!incremental) return false;
-  using ring = new Ring(1);
-  try {
-    const options = { entries: 1, group: 1, incremental: true, minLeft: 2 };
-    ring.setupBufRing(options).unregister();
-    return true;
-  } catch (error) {
-    if (isSystemError(error) && error.code === "EINVAL") return false;
-    throw error;
-  }
-})();
 
 /** A message of 40 bytes takes 56: what the kernel tells of it takes 16. */
 const MESSAGE = "0123456789".repeat(4);
@@ -72,7 +58,7 @@ async function receive(
 }
 
 eachKind("a message is not put where it does not fit", {
-  when: leaving,
+  when: canLeaveRoom(),
 }, async (uring) => {
   // More than the buffers hold at once: what was left goes back with the rest.
   const texts = await receive(uring, MESSAGE.length + 16, 20);

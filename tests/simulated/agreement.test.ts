@@ -3,7 +3,6 @@
  * what a kernel does.
  */
 
-import { EBADF } from "../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
 import {
   IORING_OP_READ,
@@ -13,6 +12,7 @@ import {
   IOSQE_IO_LINK,
 } from "../../ffi/abi.ts";
 import type { Kernel } from "../../ffi/kernel.ts";
+import { EBADF } from "../../ffi/linux.ts";
 import {
   cancel,
   type Held,

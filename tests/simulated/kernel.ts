@@ -3,7 +3,6 @@
  * and most would not: see {@linkcode Whims}.
  */
 
-import { EALREADY, EBADF, EINVAL, EOVERFLOW, ETIME } from "../../ffi/linux.ts";
 import {
   IORING_ASYNC_CANCEL_ANY,
   IORING_ENTER_EXT_ARG,
@@ -30,6 +29,7 @@ import {
   io_uring_rsrc_update as update,
   io_uring_sync_cancel_reg as cancel,
 } from "../../ffi/layout.ts";
+import { EALREADY, EBADF, EINVAL, EOVERFLOW, ETIME } from "../../ffi/linux.ts";
 import { detachMapping } from "../../ffi/params.ts";
 import { Ledger } from "./ledger.ts";
 import { interpose } from "./looks.ts";

@@ -3,10 +3,10 @@
  * posts is heard once, in order; one that it refuses is told of.
  */
 
-import { EBADF, ECANCELED } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as abi from "../../ffi/abi.ts";
 import { isSystemError } from "../../ffi/errors.ts";
+import { EBADF, ECANCELED } from "../../ffi/linux.ts";
 import { Uring } from "../../proactor/mod.ts";
 import { SimulatedKernel } from "./kernel.ts";
 import { type SimulatedWake, VirtualLoop } from "./loop.ts";

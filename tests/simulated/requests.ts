@@ -4,15 +4,6 @@
  */
 
 import {
-  EALREADY,
-  ECANCELED,
-  EINTR,
-  EINVAL,
-  ENOENT,
-  EOPNOTSUPP,
-  ETIME,
-} from "../../ffi/linux.ts";
-import {
   IORING_CQE_F_MORE,
   IORING_CQE_F_NOTIF,
   IORING_OP_FSYNC,
@@ -24,6 +15,15 @@ import {
   IOSQE_IO_DRAIN,
   IOSQE_IO_HARDLINK,
 } from "../../ffi/abi.ts";
+import {
+  EALREADY,
+  ECANCELED,
+  EINTR,
+  EINVAL,
+  ENOENT,
+  EOPNOTSUPP,
+  ETIME,
+} from "../../ffi/linux.ts";
 import type { Random } from "./random.ts";
 import type { Cause, Fate, Request } from "./request.ts";
 import type { Whims } from "./whims.ts";

@@ -2,7 +2,6 @@
  * A simulated ring: what the kernel does with the two queues, and when.
  */
 
-import { EAGAIN, EBUSY, EINTR, ETIME } from "../../ffi/linux.ts";
 import {
   IORING_ENTER_GETEVENTS,
   IORING_ENTER_SQ_WAIT,
@@ -24,6 +23,7 @@ import {
   IORING_SQ_TASKRUN,
 } from "../../ffi/abi.ts";
 import type { Block } from "../../ffi/block.ts";
+import { EAGAIN, EBUSY, EINTR, ETIME } from "../../ffi/linux.ts";
 import { type Posted, type Queues, Violation } from "./queues.ts";
 import type { Random } from "./random.ts";
 import { type Fate, pattern, Request } from "./request.ts";

@@ -3,11 +3,11 @@
  * the kernel does what each test says.
  */
 
-import { EBADFD } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { assertSpyCalls, stub } from "@std/testing/mock";
 import * as abi from "../../ffi/abi.ts";
 import { type Block, takeBlock } from "../../ffi/block.ts";
+import { EBADFD } from "../../ffi/linux.ts";
 import { Op } from "../../ops/op.ts";
 import {
   BufferPool,
@@ -76,6 +76,21 @@ function resultsOf(ring: SimulatedRing, file: number): number[] | undefined {
     fd === file && high === 0
   );
   return last?.posted.map(({ res }) => res);
+}
+
+/** A stream of two connections: 100, which was taken, and 101, which nobody has taken yet. */
+async function accepting(
+  { uring, ring, loop }: Omit<World, "kernel">,
+): Promise<AsyncIterableIterator<number>> {
+  const iterator = uring.stream(stream("accept", 1));
+  const next = iterator.next();
+  await loop.pass(1);
+  ring.requests.complete(1, 100);
+  assertEquals(await next, { done: false, value: 100 });
+  await loop.pass(1);
+  ring.requests.complete(1, 101);
+  await loop.pass(1);
+  return iterator;
 }
 
 const NOW = { when: "now" } as const;
@@ -166,14 +181,7 @@ Deno.test("a ring that breaks: what comes all the same finds nobody", async () =
 
 Deno.test("a ring that breaks: leaving a stream does not wait for what cannot be undone", async () => {
   await simulate({}, async ({ uring, ring, loop }) => {
-    const iterator = uring.stream(stream("accept", 1));
-    const next = iterator.next();
-    await loop.pass(1);
-    ring.requests.complete(1, 100);
-    assertEquals(await next, { done: false, value: 100 });
-    await loop.pass(1);
-    ring.requests.complete(1, 101);
-    await loop.pass(1);
+    const iterator = await accepting({ uring, ring, loop });
     ring.dead = EBADFD;
     await assertRejects(() => uring.submit(op(2)), Error, "EBADFD");
     assertEquals(await iterator.return?.(), { done: true, value: undefined });
@@ -455,14 +463,7 @@ Deno.test("what a multishot holds is the kernel's until its last completion", as
 
 Deno.test("leaving a stream waits until what nobody took is closed", async () => {
   await simulate({}, async ({ uring, ring, loop }) => {
-    const iterator = uring.stream(stream("accept", 1));
-    const next = iterator.next();
-    await loop.pass(1);
-    ring.requests.complete(1, 100);
-    assertEquals(await next, { done: false, value: 100 });
-    await loop.pass(1);
-    ring.requests.complete(1, 101);
-    await loop.pass(1);
+    const iterator = await accepting({ uring, ring, loop });
     let left = false;
     const leaving = iterator.return?.().then(() => left = true);
     await loop.pass(5);
@@ -581,14 +582,7 @@ Deno.test("closing does not drop the closing of what was accepted", async () => 
   const fates = { 101: LATER };
   await simulate({ entries: 2, cqEntries: 2, fates }, async (world) => {
     const { uring, ring, loop } = world;
-    const iterator = uring.stream(stream("accept", 1));
-    const next = iterator.next();
-    await loop.pass(1);
-    ring.requests.complete(1, 100);
-    assertEquals(await next, { done: false, value: 100 });
-    await loop.pass(1);
-    ring.requests.complete(1, 101);
-    await loop.pass(1);
+    const iterator = await accepting({ uring, ring, loop });
     // No room for one more.
     const flying = [uring.submit(op(2)), uring.submit(op(3))];
     const leaving = iterator.return?.();

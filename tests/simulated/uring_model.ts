@@ -3,10 +3,10 @@
  * for. An outcome that neither explains fails the program.
  */
 
-import { ECANCELED, EINTR, ETIME } from "../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import { IORING_OP_CLOSE } from "../../ffi/abi.ts";
 import { isSystemError } from "../../ffi/errors.ts";
+import { ECANCELED, EINTR, ETIME } from "../../ffi/linux.ts";
 import { TimeoutError } from "../../proactor/mod.ts";
 import type { Abort } from "./abort.ts";
 import type { SimulatedKernel } from "./kernel.ts";

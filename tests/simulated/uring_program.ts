@@ -3,9 +3,9 @@
  * close, each without regard for the others.
  */
 
-import { EBADFD } from "../../ffi/linux.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import * as abi from "../../ffi/abi.ts";
+import { EBADFD } from "../../ffi/linux.ts";
 import type { Op } from "../../ops/op.ts";
 import { type SubmitOptions, Uring } from "../../proactor/mod.ts";
 import type { UringOptions } from "../../proactor/mod.ts";

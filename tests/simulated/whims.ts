@@ -2,7 +2,6 @@
  * What a simulated kernel likes to do, of all that a kernel may.
  */
 
-import { ECONNRESET, EIO, ENOBUFS, EPIPE } from "../../ffi/linux.ts";
 import {
   IORING_OP_CLOSE,
   IORING_OP_NOP,
@@ -11,6 +10,7 @@ import {
   IOSQE_ASYNC,
   IOSQE_CQE_SKIP_SUCCESS,
 } from "../../ffi/abi.ts";
+import { ECONNRESET, EIO, ENOBUFS, EPIPE } from "../../ffi/linux.ts";
 import type { Random } from "./random.ts";
 import type { Fate, Request } from "./request.ts";
 

@@ -3,7 +3,6 @@
  * finds what the kernel did with it; what it is given and gives is checked on the way.
  */
 
-import { ETIME } from "../../ffi/linux.ts";
 import {
   IORING_ACCEPT_MULTISHOT,
   IORING_OP_ACCEPT,
@@ -20,6 +19,7 @@ import {
   IORING_TIMEOUT_MULTISHOT,
 } from "../../ffi/abi.ts";
 import { type Block, takeBlock } from "../../ffi/block.ts";
+import { ETIME } from "../../ffi/linux.ts";
 import { writeTimespec } from "../../ffi/structs/mod.ts";
 import { type Completion, type Held, Op } from "../../ops/op.ts";
 import type { Sqe } from "../../ring/sqe.ts";

@@ -1,27 +1,31 @@
 /** Filters of submissions: `ring.registerBpfFilter`, `filterTask`. */
 
-import { EACCES } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { EACCES } from "../../../ffi/linux.ts";
 import {
   IORING_OP_NOP,
   IORING_OP_READ,
   IORING_REGISTER_BPF_FILTER,
   isSystemError,
-  type Kernel,
   layout,
-  openKernel,
 } from "../../../ffi/mod.ts";
 import { prepNop } from "../../../ops/nop.ts";
 import { prepRead } from "../../../ops/rw.ts";
 import { type BpfInstruction, filterTask, Ring } from "../../../ring/mod.ts";
 import { failure } from "../../support/files.ts";
 import { eachRing } from "../../support/rings.ts";
-import { backends, hasRegister, runOne, wrongly } from "./support.ts";
+import {
+  answering,
+  backends,
+  hasRegister,
+  runOne,
+  wrongly,
+} from "./support.ts";
 
 const known = hasRegister(IORING_REGISTER_BPF_FILTER);
 
@@ -57,30 +61,13 @@ Deno.test({
 });
 
 Deno.test("bpf filter: reaches the kernel as it is", () => {
-  const real = openKernel("syscall");
   let seen: Uint8Array | undefined;
-  const read = (address: number, length: number) => {
-    const pointer = Deno.UnsafePointer.create(BigInt(address));
-    assert(pointer !== null);
-    const memory = Deno.UnsafePointerView.getArrayBuffer(pointer, length);
-    return new Uint8Array(memory).slice();
-  };
-  const kernel: Kernel = {
-    backend: "syscall",
-    version: null,
-    setup: (request) => real.setup(request),
-    enter: (...call) => real.enter(...call),
-    enter2: (...call) => real.enter2(...call),
-    resize: (...call) => real.resize(...call),
-    close: (mapping) => real.close(mapping),
-    register(fd, opcode, argument, count) {
-      if (opcode !== IORING_REGISTER_BPF_FILTER) {
-        return real.register(fd, opcode, argument, count);
-      }
-      seen = read(argument, layout.io_uring_bpf.size + 16);
-      return 0;
-    },
-  };
+  const kernel = answering((opcode, bytes) => {
+    if (opcode !== IORING_REGISTER_BPF_FILTER) return undefined;
+    const { buffer } = bytes(layout.io_uring_bpf.size + 16);
+    seen = new Uint8Array(buffer).slice();
+    return 0;
+  });
   using ring = new Ring({ entries: 2, backend: kernel });
   ring.registerBpfFilter({
     opcode: 45,

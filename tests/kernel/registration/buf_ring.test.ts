@@ -1,6 +1,5 @@
 /** Buffer rings: `ring.setupBufRing`. */
 
-import { ENOBUFS } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -8,6 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { closeSync, openSync } from "node:fs";
+import { ENOBUFS } from "../../../ffi/linux.ts";
 import {
   addressOf,
   IORING_CQE_F_BUF_MORE,
@@ -15,7 +15,6 @@ import {
   IORING_REGISTER_PBUF_RING,
   IORING_REGISTER_PBUF_STATUS,
   IOSQE_BUFFER_SELECT,
-  isSystemError,
 } from "../../../ffi/mod.ts";
 import { prepRead } from "../../../ops/rw.ts";
 import { Ring } from "../../../ring/mod.ts";
@@ -23,6 +22,7 @@ import { failure } from "../../support/files.ts";
 import { eachRing } from "../../support/rings.ts";
 import { Fds, writeNow } from "../../support/sockets.ts";
 import {
+  canLeaveRoom,
   hasRegister,
   linux,
   notNumbers,
@@ -294,22 +294,8 @@ eachRing("buf ring: the largest there is", { when }, (ring) => {
   if (status) assertEquals(buffers.available(), 32768);
 });
 
-/** Stable kernels got it late: only the kernel itself knows. */
-const leaving = (() => {
-  if (!incremental) return false;
-  using ring = new Ring(1);
-  try {
-    const options = { entries: 1, group: 1, incremental: true, minLeft: 2 };
-    ring.setupBufRing(options).unregister();
-    return true;
-  } catch (error) {
-    if (isSystemError(error) && error.code === "EINVAL") return false;
-    throw error;
-  }
-})();
-
 eachRing("buf ring: a buffer with too little left is used up", {
-  when: leaving,
+  when: canLeaveRoom(),
 }, (ring) => {
   using fds = new Fds();
   const [reader, writer] = fds.pipe();
@@ -330,7 +316,7 @@ eachRing("buf ring: a buffer with too little left is used up", {
 
 Deno.test({
   name: "buf ring: what the kernel lacks is named",
-  ignore: !when || leaving,
+  ignore: !when || canLeaveRoom(),
   fn() {
     using ring = new Ring(4);
     const error = failure("EINVAL", () =>

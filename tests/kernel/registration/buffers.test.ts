@@ -1,12 +1,12 @@
 /** Registered buffers: `ring.buffers`. */
 
-import { EFAULT } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { EFAULT } from "../../../ffi/linux.ts";
 import {
   IORING_REGISTER_BUFFERS2,
   IORING_REGISTER_CLONE_BUFFERS,

@@ -1,7 +1,7 @@
 /** Cancelling at once: `ring.cancel`. */
 
-import { ECANCELED } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { ECANCELED } from "../../../ffi/linux.ts";
 import {
   IORING_OP_POLL_ADD,
   IORING_OP_READ,

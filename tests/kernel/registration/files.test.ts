@@ -1,7 +1,7 @@
 /** Registered files: `ring.files`. */
 
-import { EBADF, ENFILE } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { EBADF, ENFILE } from "../../../ffi/linux.ts";
 import {
   AT_FDCWD,
   IORING_FILE_INDEX_ALLOC,

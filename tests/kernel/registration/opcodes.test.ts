@@ -1,7 +1,7 @@
 /** What the register opcodes' errors say, and how an answer and a request read in memory. */
 
-import { EBADFD, EBUSY, EINVAL } from "../../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
+import { EBADFD, EBUSY, EINVAL } from "../../../ffi/linux.ts";
 import {
   IO_URING_OP_SUPPORTED,
   IORING_ASYNC_CANCEL_ALL,

@@ -1,7 +1,7 @@
 /** Registered credentials: `ring.personalities`. */
 
-import { EINVAL } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { EINVAL } from "../../../ffi/linux.ts";
 import { prepNop } from "../../../ops/nop.ts";
 import { Ring } from "../../../ring/mod.ts";
 import { failure } from "../../support/files.ts";

@@ -1,12 +1,12 @@
 /** Restrictions: `ring.restrict`, `restrictTask`. */
 
-import { EACCES } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { EACCES } from "../../../ffi/linux.ts";
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_OP_NOP,

@@ -5,7 +5,7 @@ import type { Backend } from "../../../ffi/mod.ts";
 import {
   queryOpcodes,
   registerOpcodes,
-  type Ring,
+  Ring,
   type Sqe,
 } from "../../../ring/mod.ts";
 import { TemporaryDirectory } from "../../support/files.ts";
@@ -34,6 +34,20 @@ export function hasRegister(opcode: number): boolean {
   if (count !== undefined) return opcode < count;
   const entry = registerOpcodes[opcode];
   return entry !== undefined && linux(entry.since);
+}
+
+/** Whether buffers used piece by piece can have a `minLeft`: stable kernels got it late. */
+export function canLeaveRoom(): boolean {
+  if (!linux("6.12")) return false;
+  using ring = new Ring(1);
+  try {
+    const options = { entries: 1, group: 1, incremental: true, minLeft: 2 };
+    ring.setupBufRing(options).unregister();
+    return true;
+  } catch (error) {
+    if (isSystemError(error) && error.code === "EINVAL") return false;
+    throw error;
+  }
 }
 
 /** Whether a backend is here: liburing need not be installed. */

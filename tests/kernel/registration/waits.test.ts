@@ -1,6 +1,5 @@
 /** Waits: registered ones, minimum times, the clock they are timed by. */
 
-import { ETIME } from "../../../ffi/linux.ts";
 import {
   assert,
   assertEquals,
@@ -9,6 +8,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { ETIME } from "../../../ffi/linux.ts";
 import {
   CLOCK_BOOTTIME,
   CLOCK_MONOTONIC,

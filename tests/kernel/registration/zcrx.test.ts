@@ -16,11 +16,16 @@ import {
   type Kernel,
   layout,
   Memory,
-  openKernel,
 } from "../../../ffi/mod.ts";
 import { pageSize } from "../../../ffi/system.ts";
 import { Ring } from "../../../ring/mod.ts";
-import { hasRegister, linux, notNumbers, wrongly } from "./support.ts";
+import {
+  answering,
+  hasRegister,
+  linux,
+  notNumbers,
+  wrongly,
+} from "./support.ts";
 
 const known = hasRegister(IORING_REGISTER_ZCRX_IFQ);
 const flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
@@ -81,10 +86,8 @@ Deno.test({
 
 /** A kernel that registers a queue without a card, and notes what it is told afterwards. */
 function pretending(): { kernel: Kernel; controls: number[]; queue: DataView } {
-  const real = openKernel("syscall");
   const controls: number[] = [];
-  const queue = new DataView(new ArrayBuffer(0));
-  const made = { kernel: real, controls, queue };
+  const made = { controls, queue: new DataView(new ArrayBuffer(0)) };
   const at = (address: number, length: number) => {
     const pointer = Deno.UnsafePointer.create(BigInt(address));
     assert(pointer !== null);
@@ -92,48 +95,39 @@ function pretending(): { kernel: Kernel; controls: number[]; queue: DataView } {
       Deno.UnsafePointerView.getArrayBuffer(pointer, length),
     );
   };
-  made.kernel = {
-    backend: "syscall",
-    version: null,
-    setup: (request) => real.setup(request),
-    enter: (...call) => real.enter(...call),
-    enter2: (...call) => real.enter2(...call),
-    resize: (...call) => real.resize(...call),
-    close: (mapping) => real.close(mapping),
-    register(fd, opcode, argument, count) {
-      const ifq = layout.io_uring_zcrx_ifq_reg;
-      if (opcode === IORING_REGISTER_ZCRX_IFQ) {
-        const view = at(argument, ifq.size);
-        const areaAt = Number(view.getBigUint64(ifq.area_ptr, true));
-        const regionAt = Number(view.getBigUint64(ifq.region_ptr, true));
-        const region = at(regionAt, layout.io_uring_region_desc.size);
-        made.queue = at(
-          Number(region.getBigUint64(0, true)),
-          Number(region.getBigUint64(8, true)),
-        );
-        assertEquals(view.getUint32(ifq.if_idx, true), 3);
-        assertEquals(view.getUint32(ifq.if_rxq, true), 5);
-        assertEquals(count, 1);
-        view.setUint32(ifq.rq_entries, 4, true);
-        view.setUint32(ifq.zcrx_id, 9, true);
-        view.setUint32(ifq.offsets_head, 0, true);
-        view.setUint32(ifq.offsets_tail, 64, true);
-        view.setUint32(ifq.offsets_rqes, 128, true);
-        const token = layout.io_uring_zcrx_area_reg.rq_area_token;
-        at(areaAt + token, 8).setBigUint64(0, 1n << 48n, true);
-        return 0;
-      }
-      if (opcode === IORING_REGISTER_ZCRX_CTRL) {
-        const view = at(argument, layout.zcrx_ctrl.size);
-        assertEquals(view.getUint32(layout.zcrx_ctrl.zcrx_id, true), 9);
-        controls.push(view.getUint32(layout.zcrx_ctrl.op, true));
-        view.setUint32(layout.zcrx_ctrl.zc_export_zcrx_fd, 77, true);
-        return 0;
-      }
-      return real.register(fd, opcode, argument, count);
-    },
-  };
-  return made;
+  const kernel = answering((opcode, bytes, count) => {
+    const ifq = layout.io_uring_zcrx_ifq_reg;
+    if (opcode === IORING_REGISTER_ZCRX_IFQ) {
+      const view = bytes(ifq.size);
+      const areaAt = Number(view.getBigUint64(ifq.area_ptr, true));
+      const regionAt = Number(view.getBigUint64(ifq.region_ptr, true));
+      const region = at(regionAt, layout.io_uring_region_desc.size);
+      made.queue = at(
+        Number(region.getBigUint64(0, true)),
+        Number(region.getBigUint64(8, true)),
+      );
+      assertEquals(view.getUint32(ifq.if_idx, true), 3);
+      assertEquals(view.getUint32(ifq.if_rxq, true), 5);
+      assertEquals(count, 1);
+      view.setUint32(ifq.rq_entries, 4, true);
+      view.setUint32(ifq.zcrx_id, 9, true);
+      view.setUint32(ifq.offsets_head, 0, true);
+      view.setUint32(ifq.offsets_tail, 64, true);
+      view.setUint32(ifq.offsets_rqes, 128, true);
+      const token = layout.io_uring_zcrx_area_reg.rq_area_token;
+      at(areaAt + token, 8).setBigUint64(0, 1n << 48n, true);
+      return 0;
+    }
+    if (opcode === IORING_REGISTER_ZCRX_CTRL) {
+      const view = bytes(layout.zcrx_ctrl.size);
+      assertEquals(view.getUint32(layout.zcrx_ctrl.zcrx_id, true), 9);
+      controls.push(view.getUint32(layout.zcrx_ctrl.op, true));
+      view.setUint32(layout.zcrx_ctrl.zc_export_zcrx_fd, 77, true);
+      return 0;
+    }
+    return undefined;
+  });
+  return Object.assign(made, { kernel });
 }
 
 Deno.test("zcrx: what came is seen in place, and given back", () => {

@@ -1,9 +1,9 @@
 /** Why a ring cannot be made, as errors tell it. */
 
-import { EINVAL, ENOMEM, EPERM } from "../../../ffi/linux.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as abi from "../../../ffi/abi.ts";
 import { strerror } from "../../../ffi/errno.ts";
+import { EINVAL, ENOMEM, EPERM } from "../../../ffi/linux.ts";
 import { memoryLockLimit, setupError } from "../../../ffi/setup_error.ts";
 
 // Loads the C library for good, before a test's sanitizers look.

@@ -1,5 +1,5 @@
-import { ENOSYS, EPERM } from "../../../ffi/linux.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { ENOSYS, EPERM } from "../../../ffi/linux.ts";
 import { forbidden, hasCompiler } from "../../support/forbid.ts";
 
 /** Prints the errno of each io_uring call, with arguments that every kernel refuses. */

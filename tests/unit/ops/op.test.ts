@@ -1,9 +1,9 @@
 /** What all ops have in common: failures, ends and undoing; what they hold, and room for it. */
 
-import { ECANCELED, EINVAL, ETIME } from "../../../ffi/linux.ts";
 import { assert, assertEquals } from "@std/assert";
 import * as abi from "../../../ffi/abi.ts";
 import { Block, takeBlock } from "../../../ffi/block.ts";
+import { ECANCELED, EINVAL, ETIME } from "../../../ffi/linux.ts";
 import { Memory, type View } from "../../../ffi/memory.ts";
 import { FixedFile, fixedFile } from "../../../ops/fd.ts";
 import * as ops from "../../../ops/mod.ts";

@@ -1,8 +1,8 @@
 /** What completions mean, by their numbers. */
 
-import { EINVAL, EIO, EOPNOTSUPP } from "../../../ffi/linux.ts";
 import { assertEquals } from "@std/assert";
 import { openKernel } from "../../../ffi/backend.ts";
+import { EINVAL, EIO, EOPNOTSUPP } from "../../../ffi/linux.ts";
 import { nop, Op, opcodes } from "../../../ops/mod.ts";
 import { wasCancelled } from "../../../ops/cancelled.ts";
 import { completionError } from "../../../proactor/errors.ts";

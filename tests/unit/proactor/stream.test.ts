@@ -1,12 +1,12 @@
 /** `MultishotStream` with an engine that does what each test says. */
 
-import { ECANCELED, EIO, ENOBUFS } from "../../../ffi/linux.ts";
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
 import { assertSpyCalls, spy, stub } from "@std/testing/mock";
 import {
   IORING_CQE_BUFFER_SHIFT,
   IORING_CQE_F_BUFFER,
 } from "../../../ffi/abi.ts";
+import { ECANCELED, EIO, ENOBUFS } from "../../../ffi/linux.ts";
 import { Op } from "../../../ops/op.ts";
 import {
   type Received,
