@@ -55,6 +55,8 @@ export class Engine {
   declare readonly counters: Counters;
   /** Whether new ops are taken: not once it closes, or its ring cannot be entered. */
   accepting = true;
+  /** How many tables of registered files have gone: a slot of one means nothing in the next. */
+  goneTables = 0;
   /** Runs the op that takes the place of another, with what that was submitted with. */
   resubmit: (op: Op<unknown>, extra: Extra | null) => unknown = ignore;
   /** Takes messages of other rings. */

@@ -282,6 +282,7 @@ export class FixedFiles implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     whenTablesRest(this.#engine, resolve);
     const broken = await promise;
+    this.#engine.goneTables++;
     if (broken === undefined && !this.#ring.closed) {
       this.#ring.files.unregister();
     }

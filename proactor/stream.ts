@@ -6,6 +6,7 @@
 
 import { ENOBUFS } from "../ffi/linux.ts";
 import { wasCancelled } from "../ops/cancelled.ts";
+import { FixedFile } from "../ops/fd.ts";
 import type { Completion, Held, Op } from "../ops/op.ts";
 import type { Received } from "../ops/provided.ts";
 import type { Batch } from "./batch.ts";
@@ -65,6 +66,8 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   readonly #undoing = new Set<Promise<unknown>>();
   #slot: Slot | null = null;
   #tag = 0;
+  /** How many tables of files had gone when the kernel got it. */
+  #goneTables = 0;
   #armed = false;
   /** Whether the kernel has had it before. */
   #launched = false;
@@ -163,6 +166,7 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   #launch(): void {
     // A group that was closed meanwhile stays known as such.
     this.#group = groupOf(this.#engine.ring, this.#op) ?? this.#group;
+    this.#goneTables = this.#engine.goneTables;
     this.#returned = this.#group?.returned ?? 0;
     const extra = plainExtra();
     extra.multishot = {
@@ -327,6 +331,10 @@ export class MultishotStream<T> implements AsyncIterableIterator<T> {
   }
 
   #undo(value: T): void {
+    // A file of a table that is gone went with it: its slot may be another's in the next.
+    const isGone = value instanceof FixedFile &&
+      this.#goneTables !== this.#engine.goneTables;
+    if (isGone) return;
     const undo = this.#op.undo(value);
     if (undo === undefined) {
       this.#group?.discard(value as Received);

@@ -10,9 +10,17 @@ import {
 } from "@std/assert";
 import { stub } from "@std/testing/mock";
 import { EINVAL } from "../../ffi/linux.ts";
-import { O_CREAT, O_RDONLY, O_RDWR, systemError } from "../../ffi/mod.ts";
+import {
+  AF_UNIX,
+  O_CREAT,
+  O_RDONLY,
+  O_RDWR,
+  SOCK_STREAM,
+  systemError,
+} from "../../ffi/mod.ts";
 import {
   acceptDirect,
+  acceptMultishotDirect,
   close,
   closeDirect,
   fixedFile,
@@ -175,6 +183,28 @@ eachKind("files of other ops are looked after", { when }, async (uring) => {
   assertEquals(readNow(client, 64), bytes("hello"));
   await socket.close();
   assertEquals(readNow(client, 64).length, 0, "the socket is still open");
+});
+
+eachKind("what a stream has of a table that is gone is nothing in the next", {
+  when,
+}, async (uring) => {
+  using directory = new TemporaryDirectory();
+  const path = directory.file("file", "content");
+  using fds = new Fds();
+  const address = { path: `\0uring-gone-${Deno.pid}` };
+  const listener = fds.listener(AF_UNIX, address);
+  const old = new FixedFiles(uring, { slots: 4 });
+  const connections = uring.stream(acceptMultishotDirect(listener));
+  const next = connections.next();
+  for (let i = 0; i < 3; i++) fds.connected(AF_UNIX, SOCK_STREAM, address);
+  assertEquals((await next).value, fixedFile(0));
+  await old.close();
+  await using files = new FixedFiles(uring, { slots: 4 });
+  const open = await Promise.all(
+    Array.from({ length: 4 }, () => files.open(path, O_RDONLY)),
+  );
+  await connections.return?.();
+  for (const file of open) assertEquals(await textOf(uring, file), "content");
 });
 
 eachKind("some slots are the caller's to choose", { when: ranges }, async (
