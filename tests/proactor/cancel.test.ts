@@ -37,7 +37,15 @@ import { TimeoutError } from "../../proactor/mod.ts";
 import { Abort } from "../simulated/abort.ts";
 import { TemporaryDirectory } from "../support/files.ts";
 import { Fds, kernelSince, readNow, writeNow } from "../support/sockets.ts";
-import { bytes, eachKind, idle, sleep, stateOf, turn } from "./support.ts";
+import {
+  bytes,
+  eachKind,
+  idle,
+  sleep,
+  stateOf,
+  turn,
+  until,
+} from "./support.ts";
 
 /** Milliseconds that no test waits for. */
 const NEVER = 1e9;
@@ -294,10 +302,15 @@ eachKind(
       const controller = new AbortController();
       const { signal } = controller;
       const buffer = byte();
-      // Now and then it is there before anybody asks: or every cancellation may win.
+      // Now and then it is there before anybody asks, and even read before anybody cancels: or every
+      // cancellation may win.
       const early = round % 10 === 0;
       if (early) writeNow(writer, Uint8Array.of(round));
+      const { completed: before } = uring.stats;
       const promise = uring.submit(read(reader, buffer), { signal });
+      if (round % 50 === 0) {
+        await until(() => uring.stats.completed > before, "it is read");
+      }
       if (round % 3 !== 0) await turn();
       if (round % 2 === 0 && !early) writeNow(writer, Uint8Array.of(round));
       controller.abort("stop");
