@@ -1,6 +1,11 @@
 /** Cancelling at once: `ring.cancel`. */
 
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { ECANCELED } from "../../../ffi/linux.ts";
 import {
   IORING_OP_POLL_ADD,
@@ -132,7 +137,9 @@ eachRing("cancel: what a worker sleeps in is interrupted", { when, only }, (
     sqe.tag = 9;
   });
   ring.submit();
-  assertEquals(ring.cancel({ userData: 9, timeout: 5000 }), 1);
+  // Told while the worker runs, it may be over by the time that the kernel looks for it again: Linux 6.1.
+  const count = ring.cancel({ userData: 9, timeout: 5000 });
+  assert(count === 0 || count === 1, `${count}`);
   const [seen] = take(ring, 1);
   assertEquals(seen?.userData, 9n);
   assertEquals([-ECANCELED, -4].includes(seen?.res ?? 0), true, `${seen?.res}`);
