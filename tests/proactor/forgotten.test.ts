@@ -6,6 +6,7 @@ import {
   nop,
   Op,
   opcodes,
+  read,
   timeout,
   timeoutMultishot,
   write,
@@ -20,6 +21,7 @@ import {
 import { Ring } from "../../ring/mod.ts";
 import { linux } from "../kernel/registration/support.ts";
 import { assertNoLeak, census } from "../support/census.ts";
+import { Fds, writeNow } from "../support/sockets.ts";
 import { turn, until } from "./support.ts";
 import {
   collect,
@@ -135,11 +137,14 @@ Deno.test({
     });
     const made: WeakRef<Uring>[] = [];
     const work = async (closes: boolean) => {
+      using fds = new Fds();
+      const [reader, writer] = fds.pipe();
       const uring = new Uring({ wake, spin: 0 });
       made.push(new WeakRef(uring));
       let over = false;
-      uring.submit(timeout(5)).then(() => over = true);
+      uring.submit(read(reader, new Uint8Array(1))).then(() => over = true);
       await until(() => uring.stats.sleeps > 0, "it sleeps");
+      writeNow(writer, new Uint8Array(1));
       // This bell wakes nobody.
       while (!over) await uring.submit(nop()).then(turn);
       if (closes) await uring.close();
