@@ -115,8 +115,8 @@ export function settle(options: UringOptions): Settings {
 }
 
 /**
- * How many completions the queue holds, if nobody says. Rings count towards RLIMIT_MEMLOCK, before
- * Linux 5.12 and again in late ones; it is 64 KiB in many a container, and for all users of a while ago.
+ * How many completions the queue holds, if nobody says. Some kernels count rings towards
+ * RLIMIT_MEMLOCK, as Linux 6.18 does; it is 64 KiB in many a container, and was so for all users.
  */
 const COMPLETIONS: readonly number[] = [4096, 1024, 256];
 
