@@ -162,8 +162,8 @@ function workers(): number {
       const comm = Deno.readTextFileSync(`/proc/self/task/${name}/comm`);
       if (comm.startsWith("worker-")) count++;
     } catch (error) {
-      // It has ended since: ENOENT, or ESRCH in the middle of it.
-      if ((error as { code?: unknown }).code === "ESRCH") continue;
+      // It has ended since: ENOENT, or ESRCH in the middle of it, which may come without a code.
+      if (String(error).includes("(os error 3)")) continue;
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
