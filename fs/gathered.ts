@@ -92,6 +92,16 @@ export class GatheredStream {
   }
 }
 
+/** Writes what a stream of bytes gives; the target lasts. */
+export async function gather(
+  data: ReadableStream<Uint8Array>,
+  write: Target["write"],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { stream } = new GatheredStream({ write, end() {} });
+  await data.pipeTo(stream, signal === undefined ? {} : { signal });
+}
+
 function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   if (ArrayBuffer.isView(chunk)) {

@@ -12,7 +12,7 @@ import { pathOf, ringOf } from "./context.ts";
 import { giveBack, openDescriptor } from "./descriptor.ts";
 import { withPath } from "./failure.ts";
 import { writeAll } from "./file_streams.ts";
-import { GatheredStream } from "./gathered.ts";
+import { gather } from "./gathered.ts";
 import { flagsOf, modeOf, open } from "./open.ts";
 import { allowOpen } from "./permission.ts";
 import { ALL_BITS, replaceFile, syncFolderOf } from "./replace_file.ts";
@@ -114,15 +114,10 @@ function from(data: Uint8Array): Fill {
 function fromStream(data: ReadableStream<Uint8Array>): Fill {
   return async (place, position) => {
     let at = position;
-    const sink = new GatheredStream({
-      async write(bytes) {
-        await writeFull(place, fixed(bytes), at);
-        at += bytes.length;
-      },
-      end() {},
-    });
-    const { signal } = place;
-    await data.pipeTo(sink.stream, signal === undefined ? {} : { signal });
+    await gather(data, async (bytes) => {
+      await writeFull(place, fixed(bytes), at);
+      at += bytes.length;
+    }, place.signal);
   };
 }
 
@@ -146,11 +141,7 @@ async function writeStream(
   });
   {
     await using _closed = file;
-    const sink = new GatheredStream({
-      write: (bytes) => writeAll(file, bytes),
-      end() {},
-    });
-    await data.pipeTo(sink.stream, signal === undefined ? {} : { signal });
+    await gather(data, (bytes) => writeAll(file, bytes), signal);
     if (sync) await file.sync();
   }
   if (sync) await syncFolderOf(ringOf(options), pathOf(path));

@@ -15,11 +15,16 @@ export function wasCancelled(res: number): boolean {
   return res === -ECANCELED || wasInterrupted(res);
 }
 
+/** The errno of a result that failed: EINTR for what the kernel says of that among itself. */
+export function errnoOf(res: number): number {
+  return wasInterrupted(res) ? EINTR : -res;
+}
+
 /**
  * Whether what a worker was blocked in was interrupted: EINTR, or one of the kernel's own words
  * for that, which some ops let out (openat of a FIFO).
  */
-export function wasInterrupted(res: number): boolean {
+function wasInterrupted(res: number): boolean {
   return res === -EINTR ||
     (res <= -ERESTARTSYS && res >= -ERESTART_RESTARTBLOCK);
 }

@@ -8,10 +8,9 @@
 import { IORING_CQE_F_NOTIF } from "../ffi/abi.ts";
 import { Block } from "../ffi/block.ts";
 import { type SystemError, systemError } from "../ffi/errors.ts";
-import { EINTR } from "../ffi/linux.ts";
 import type { View } from "../ffi/memory.ts";
 import type { Sqe } from "../ring/sqe.ts";
-import { wasInterrupted } from "./cancelled.ts";
+import { errnoOf } from "./cancelled.ts";
 
 /** What a completion tells of an op: a {@linkcode Cqe} is one. */
 export interface Completion {
@@ -172,8 +171,7 @@ export abstract class Op<T> {
 
   /** The error of a completion that failed: names the op, the path, the errno. */
   error(completion: Completion): SystemError {
-    const { res } = completion;
-    return this.errorOf(wasInterrupted(res) ? EINTR : -res);
+    return this.errorOf(errnoOf(completion.res));
   }
 
   /** The error that this op would give for an errno. */

@@ -5,8 +5,8 @@
  */
 
 import { type SystemError, systemError, UringError } from "../ffi/errors.ts";
-import { ECANCELED, EINTR, EINVAL, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
-import { wasInterrupted } from "../ops/cancelled.ts";
+import { ECANCELED, EINVAL, EOPNOTSUPP, ETIME } from "../ffi/linux.ts";
+import { errnoOf } from "../ops/cancelled.ts";
 import type { Op } from "../ops/op.ts";
 import { opcodeOf } from "../ops/opcodes.ts";
 import type { Timeout } from "./slots.ts";
@@ -54,7 +54,7 @@ export function closedError(op: Op<unknown>): SystemError {
 
 /** The error of a completion; for an op that this kernel lacks it says which kernel has it. */
 export function completionError(op: Op<unknown>, res: number): SystemError {
-  const errno = wasInterrupted(res) ? EINTR : -res;
+  const errno = errnoOf(res);
   const opcode = opcodeOf(op.opcode);
   const mayBeUnknown = errno === EINVAL || errno === EOPNOTSUPP;
   if (!mayBeUnknown || opcode === undefined || opcode.supported()) {

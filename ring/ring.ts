@@ -284,16 +284,8 @@ export class Ring extends Registrations implements Disposable {
       return taken;
     }
     const least = this.#leastThere(count);
-    const argument = this.#waitArgument ??= newWaitArgument();
-    writeWait(argument, timeout, minWait);
     const pending = this.submissions.publish();
-    const answer = this.calls.enterWith(
-      pending,
-      least,
-      IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG,
-      argument.address,
-      getevents.size,
-    );
+    const answer = this.#enterUntil(pending, least, timeout, minWait);
     const whole = answer === pending;
     if (whole) this.submissions.took(pending);
     const taken = whole ? pending : this.#submitRest(answer, pending, 0);
@@ -424,16 +416,8 @@ export class Ring extends Registrations implements Disposable {
     }
     const deadline = performance.now() + timeout;
     const least = this.#leastThere(count);
-    const argument = this.#waitArgument ??= newWaitArgument();
     for (let left = timeout; this.completions.ready < count;) {
-      writeWait(argument, Math.max(left, 0), minWait);
-      const answer = this.calls.enterWith(
-        0,
-        least,
-        IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG,
-        argument.address,
-        getevents.size,
-      );
+      const answer = this.#enterUntil(0, least, Math.max(left, 0), minWait);
       if (answer === -ETIME) return;
       if (answer < 0 && answer !== -EINTR) throw enterError(-answer);
       // A minimum wait ends with fewer than were asked for.
@@ -442,6 +426,24 @@ export class Ring extends Registrations implements Disposable {
       // With some there, but fewer than asked for, the kernel answers 0 and not ETIME.
       if (left <= 0 || this.#stuck) return;
     }
+  }
+
+  /** Submits, and waits no longer than `timeout`, in one call; what the kernel answers. */
+  #enterUntil(
+    toSubmit: number,
+    least: number,
+    timeout: number,
+    minWait: number | undefined,
+  ): number {
+    const argument = this.#waitArgument ??= newWaitArgument();
+    writeWait(argument, timeout, minWait);
+    return this.calls.enterWith(
+      toSubmit,
+      least,
+      IORING_ENTER_GETEVENTS | abi.IORING_ENTER_EXT_ARG,
+      argument.address,
+      getevents.size,
+    );
   }
 
   /**

@@ -33,10 +33,7 @@ import {
 import { linux } from "../kernel/registration/support.ts";
 import { Abort } from "../simulated/abort.ts";
 import { Descriptor, pattern, TemporaryDirectory } from "../support/files.ts";
-import {
-  canLimitLockedMemory,
-  lockingAtMost,
-} from "../support/locked_memory.ts";
+import { canLimitLockedMemory, runLocking } from "../support/locked_memory.ts";
 import { isMapped } from "../support/maps.ts";
 import { Fds, writeNow } from "../support/sockets.ts";
 import { bytes, eachKind, stateOf, turn, until } from "./support.ts";
@@ -443,19 +440,7 @@ Deno.test({
       const { code, message } = refusal;
       console.log(JSON.stringify([registered, code, message, text, index]));
     `;
-    const { success, stdout, stderr } = await new Deno.Command("/bin/sh", {
-      args: [
-        "-c",
-        `${lockingAtMost(2048)} "$0" "$@"`,
-        Deno.execPath(),
-        "run",
-        "-A",
-        "--quiet",
-        "--no-check",
-        `data:application/typescript,${encodeURIComponent(script)}`,
-      ],
-      cwd: new URL("../../", import.meta.url),
-    }).output();
+    const { success, stdout, stderr } = await runLocking(2048, script);
     assert(success, new TextDecoder().decode(stderr));
     const answer = JSON.parse(new TextDecoder().decode(stdout));
     assertEquals(answer[0], false);

@@ -1,10 +1,7 @@
 /** What a `Uring` does where little memory may be locked. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  canLimitLockedMemory,
-  lockingAtMost,
-} from "../support/locked_memory.ts";
+import { canLimitLockedMemory, runLocking } from "../support/locked_memory.ts";
 
 /** What a program prints that may lock so many KiB, and has a `Uring` of these options. */
 async function under(kibibytes: number, options: string): Promise<string> {
@@ -16,20 +13,7 @@ async function under(kibibytes: number, options: string): Promise<string> {
     const sum = (await Promise.all(all)).length;
     console.log(uring.ring.sq.entries, uring.ring.cq.entries, sum);
   `;
-  const { stdout, stderr } = await new Deno.Command("/bin/sh", {
-    args: [
-      "-c",
-      `${lockingAtMost(kibibytes)} "$0" "$@"`,
-      Deno.execPath(),
-      "run",
-      "-A",
-      "--quiet",
-      "--no-check",
-      `data:application/typescript,${encodeURIComponent(script)}`,
-    ],
-    cwd: new URL("../../", import.meta.url),
-    env: { NO_COLOR: "1" },
-  }).output();
+  const { stdout, stderr } = await runLocking(kibibytes, script);
   return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
 }
 

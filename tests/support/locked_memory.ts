@@ -27,3 +27,24 @@ export function lockingAtMost(kibibytes: number): string {
   const exec = EXEMPT ? ["exec", ...DROPPING] : ["exec"];
   return `ulimit -l ${kibibytes}; ${exec.join(" ")}`;
 }
+
+/** Runs a script that may lock so many KiB. */
+export function runLocking(
+  kibibytes: number,
+  script: string,
+): Promise<Deno.CommandOutput> {
+  return new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      `${lockingAtMost(kibibytes)} "$0" "$@"`,
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--quiet",
+      "--no-check",
+      `data:application/typescript,${encodeURIComponent(script)}`,
+    ],
+    cwd: new URL("../../", import.meta.url),
+    env: { NO_COLOR: "1" },
+  }).output();
+}
